@@ -1,0 +1,57 @@
+//! Configuration as JSON: the form in which it crosses between host and plugin.
+
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::{Error, Result};
+
+/// Reads a configuration struct from JSON.
+///
+/// # Errors
+///
+/// Names the path of the value that does not fit.
+///
+/// ```
+/// use metricopt_sdk::prelude::*;
+///
+/// #[derive(Deserialize)]
+/// #[serde(deny_unknown_fields)]
+/// struct Config { k: usize }
+///
+/// let config: Config = metricopt_sdk::config::parse(&serde_json::json!({"k": 5}))?;
+/// assert_eq!(config.k, 5);
+/// assert!(metricopt_sdk::config::parse::<Config>(&serde_json::json!({"k": -1})).is_err());
+/// # Ok::<(), metricopt_sdk::Error>(())
+/// ```
+pub fn parse<C: DeserializeOwned>(json: &Value) -> Result<C> {
+    serde_path_to_error::deserialize(json).map_err(|error| {
+        let path = error.path().to_string();
+        let reason = error.inner();
+        Error::configuration(if path == "." {
+            reason.to_string()
+        } else {
+            format!("`{path}`: {reason}")
+        })
+    })
+}
+
+/// Writes a configuration struct as JSON.
+pub fn to_json<C: Serialize>(config: &C) -> Value {
+    // A configuration struct of plain fields always serialises; a hand-written `Serialize` that fails shows as null.
+    serde_json::to_value(config).unwrap_or(Value::Null)
+}
+
+/// The default configuration as JSON.
+pub fn defaults<C: Serialize + Default>() -> Value {
+    to_json(&C::default())
+}
+
+/// The JSON schema of a configuration struct; its `description` is the struct's doc comment.
+pub fn schema<C: JsonSchema>() -> Value {
+    schemars::generate::SchemaSettings::draft2020_12()
+        .with(|settings| settings.inline_subschemas = true)
+        .into_generator()
+        .into_root_schema_for::<C>()
+        .to_value()
+}

@@ -1,0 +1,335 @@
+//! Tasks: data, a frozen network with an adapter, and a surrogate loss.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use tch::{Device, Kind as Dtype, Tensor};
+
+use crate::{Batch, Error, Kind, Result, Rows, Split, Views, config};
+
+/// A FiLM site: a place in the network where per-channel scale and shift act (Perez et al., AAAI 2018).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Site {
+    /// Name of the layer, as in the network.
+    pub name: String,
+    /// Number of channels; the site takes `2 * channels` numbers of the adapter.
+    pub channels: usize,
+}
+
+/// What an opened task is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Description {
+    /// The FiLM sites in adapter order. In `phi` each site holds its `scale - 1` and then its `shift`.
+    pub sites: Vec<Site>,
+    /// Number of units in the train, validation and test split.
+    pub units: [usize; 3],
+    /// Number of classes, if the surrogate loss takes class weights.
+    pub classes: Option<usize>,
+    /// What a reader should know of data and network, in order: name and value.
+    pub facts: Vec<(String, String)>,
+}
+
+impl Description {
+    /// Length `D` of the adapter vector `phi`.
+    pub fn dimensions(&self) -> usize {
+        self.sites.iter().map(|site| 2 * site.channels).sum()
+    }
+
+    /// Number of units of a split.
+    pub fn units(&self, split: Split) -> usize {
+        self.units[split as usize]
+    }
+}
+
+/// What a task is opened with.
+pub struct Context<'a> {
+    /// Where the network lives.
+    pub device: Device,
+    /// Seed of splits, initialisation and training.
+    pub seed: u64,
+    /// Folder for results that can be computed again, such as pre-trained weights; `None` to keep nothing.
+    pub cache: Option<&'a std::path::Path>,
+    /// Reports progress: what is being done, how much is done, of how much.
+    pub progress: &'a dyn Fn(&str, u64, u64),
+    /// Threads to use and the wish to stop.
+    pub call: Call<'a>,
+}
+
+/// What every longer call carries.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    /// Number of threads the call may use. The result must not depend on it.
+    pub threads: usize,
+    /// Says whether the user asked to stop.
+    pub cancelled: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl Call<'_> {
+    /// Returns early from a long computation once the user asked to stop.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::cancelled`].
+    pub fn check(&self) -> Result<()> {
+        if (self.cancelled)() {
+            Err(Error::cancelled())
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Takes predictions: the index of the first candidate, and the named tensors of it and of those that follow.
+///
+/// A task may emit all candidates at once or in groups, in any order, each once. What is emitted is borrowed for the
+/// duration of the call.
+pub type Emit<'a> = dyn FnMut(usize, &[Views<'_>]) -> Result<()> + 'a;
+
+/// Surrogate losses and their gradients at `P` adapters.
+#[derive(Debug)]
+pub struct Gradients {
+    /// The losses, `[P]`.
+    pub losses: Vec<f64>,
+    /// The gradients with respect to `phi`, f32 `[P, D]`.
+    pub gradients: Tensor,
+}
+
+/// A task: it owns the data, the frozen network and the surrogate loss, and sees the world through its adapter `phi`.
+///
+/// `phi` is the deviation from the identity, so `phi = 0` is exactly the pre-trained network. Nothing the engine calls
+/// changes a task: the same arguments give the same result, whatever was called before.
+///
+/// A complete task, logistic regression on two points with one FiLM site:
+///
+/// ```
+/// use metricopt_sdk::prelude::*;
+/// use metricopt_sdk::tch::{Kind as Dtype, Tensor};
+///
+/// /// Two points on a line.
+/// #[derive(Default, Serialize, Deserialize, JsonSchema)]
+/// #[serde(default, deny_unknown_fields)]
+/// struct Config {}
+///
+/// struct Line { x: Vec<f32>, labels: Vec<i64> }
+///
+/// impl Line {
+///     fn logits(&self, phi: &Tensor) -> Tensor {
+///         let scale = phi.narrow(0, 0, 1) + 1.0;
+///         let shift = phi.narrow(0, 1, 1);
+///         Tensor::from_slice(&self.x) * scale + shift
+///     }
+/// }
+///
+/// impl Task for Line {
+///     const NAME: &'static str = "line";
+///     const KIND: Kind = Kind::Classification;
+///     const METRIC: &'static str = "accuracy";
+///     type Config = Config;
+///
+///     fn open(_: Config, _: &Context<'_>) -> Result<Self> {
+///         Ok(Self { x: vec![-1.0, 1.0], labels: vec![0, 1] })
+///     }
+///
+///     fn describe(&self) -> Description {
+///         let sites = vec![Site { name: "input".into(), channels: 1 }];
+///         Description { sites, units: [2, 2, 2], classes: None, facts: vec![] }
+///     }
+///
+///     fn loss(&self, phi: &Tensor, _: &Batch<'_>) -> Result<Tensor> {
+///         let labels = Tensor::from_slice(&self.labels).to_kind(Dtype::Float);
+///         let weight: Option<&Tensor> = None;
+///         Ok(self.logits(phi).f_binary_cross_entropy_with_logits(
+///             &labels, weight, weight, metricopt_sdk::tch::Reduction::Mean)?)
+///     }
+///
+///     fn predict(&self, phis: &Tensor, rows: &Rows, call: &Call<'_>, emit: &mut Emit<'_>) -> Result<()> {
+///         let rows = rows.part.indices(2);
+///         let labels: Vec<i64> = rows.iter().map(|&row| self.labels[row as usize]).collect();
+///         for candidate in 0..phis.size()[0] {
+///             call.check()?;
+///             let all = Vec::<f32>::try_from(self.logits(&phis.get(candidate)).sigmoid())?;
+///             let scores: Vec<f32> = rows.iter().map(|&row| all[row as usize]).collect();
+///             let shape = [rows.len()];
+///             let tensors = [
+///                 View::new("scores", &shape, Data::F32(&scores))?,
+///                 View::new("labels", &shape, Data::I64(&labels))?,
+///             ];
+///             emit(candidate as usize, &[Views::new(&tensors)])?;
+///         }
+///         Ok(())
+///     }
+/// }
+/// register!(task Line);
+/// ```
+pub trait Task: Send + Sized + 'static {
+    /// The name users type: lower case with hyphens.
+    const NAME: &'static str;
+    /// The prediction kind it yields.
+    const KIND: Kind;
+    /// The metric that is tuned when the user names none.
+    const METRIC: &'static str;
+    /// Its configuration; the doc comment is what `host describe` shows.
+    type Config: Default + Serialize + DeserializeOwned + JsonSchema;
+
+    /// Reads the data and makes or loads the pre-trained network.
+    ///
+    /// # Errors
+    ///
+    /// If the configuration is out of range or the data cannot be used.
+    fn open(config: Self::Config, context: &Context<'_>) -> Result<Self>;
+
+    /// Layout of the adapter, sizes of the splits, and facts for the reader.
+    fn describe(&self) -> Description;
+
+    /// The surrogate loss at one adapter: `phi` f32 `[D]` to a scalar tensor that autograd can follow back to `phi`.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch.
+    fn loss(&self, phi: &Tensor, batch: &Batch<'_>) -> Result<Tensor>;
+
+    /// Losses and gradients at `P` adapters f32 `[P, D]`, each with a batch of its own.
+    ///
+    /// The default follows [`loss`](Self::loss) back by autograd, one adapter after the other. Override it where
+    /// several can be computed side by side.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`loss`](Self::loss), or that the user asked to stop.
+    fn gradients(&self, phis: &Tensor, batches: &[Batch<'_>], call: &Call<'_>) -> Result<Gradients> {
+        let mut losses = Vec::with_capacity(batches.len());
+        let mut gradients = Vec::with_capacity(batches.len());
+        for (index, batch) in batches.iter().enumerate() {
+            call.check()?;
+            let (loss, gradient) = autograd(&phis.f_get(index as i64)?, |phi| self.loss(phi, batch))?;
+            losses.push(loss);
+            gradients.push(gradient);
+        }
+        Ok(Gradients {
+            losses,
+            gradients: Tensor::f_stack(&gradients, 0)?,
+        })
+    }
+
+    /// Predictions of `P` candidate adapters f32 `[P, D]` on the given units, emitted in the task's prediction kind.
+    ///
+    /// What stands in front of the first FiLM site does not depend on `phi`: compute it once and cache it.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch or of `emit`, or that the user asked to stop.
+    fn predict(
+        &self,
+        phis: &Tensor,
+        rows: &Rows,
+        call: &Call<'_>,
+        emit: &mut Emit<'_>,
+    ) -> Result<()>;
+}
+
+/// Value and gradient of a scalar function of `phi` by autograd.
+///
+/// ```
+/// use metricopt_sdk::{autograd, tch::{Kind, Tensor}};
+///
+/// let phi = Tensor::from_slice(&[1.0_f32, 2.0]);
+/// let (value, gradient) = autograd(&phi, |phi| Ok(phi.square().sum(Kind::Float)))?;
+/// assert_eq!(value, 5.0);
+/// assert_eq!(Vec::<f32>::try_from(gradient)?, [2.0, 4.0]);
+/// # Ok::<(), metricopt_sdk::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// Those of the function, or if its value is not finite or does not depend on `phi`.
+pub fn autograd(phi: &Tensor, function: impl FnOnce(&Tensor) -> Result<Tensor>) -> Result<(f64, Tensor)> {
+    let leaf = phi.f_detach_copy()?.f_set_requires_grad(true)?;
+    let loss = tch::with_grad(|| function(&leaf))?;
+    let value = f64::try_from(&loss.f_to_kind(Dtype::Double)?)?;
+    if !value.is_finite() {
+        return Err(Error::failed(format!("the surrogate loss is {value}")));
+    }
+    let gradient = Tensor::f_run_backward(&[&loss], &[&leaf], false, false)?
+        .pop()
+        .ok_or_else(|| Error::failed("the surrogate loss does not depend on `phi`"))?;
+    Ok((value, gradient))
+}
+
+/// An opened task behind one face, whether compiled in or loaded: what the engine calls.
+///
+/// See [`Task`] for what the methods do.
+#[expect(missing_docs, reason = "documented at `Task`")]
+pub trait DynTask: Send {
+    fn describe(&self) -> Description;
+    fn gradients(&self, phis: &Tensor, batches: &[Batch<'_>], call: &Call<'_>)
+    -> Result<Gradients>;
+    fn predict(
+        &self,
+        phis: &Tensor,
+        rows: &Rows,
+        call: &Call<'_>,
+        emit: &mut Emit<'_>,
+    ) -> Result<()>;
+}
+
+impl<T: Task> DynTask for T {
+    fn describe(&self) -> Description {
+        Task::describe(self)
+    }
+
+    fn gradients(&self, phis: &Tensor, batches: &[Batch<'_>], call: &Call<'_>) -> Result<Gradients> {
+        Task::gradients(self, phis, batches, call)
+    }
+
+    fn predict(
+        &self,
+        phis: &Tensor,
+        rows: &Rows,
+        call: &Call<'_>,
+        emit: &mut Emit<'_>,
+    ) -> Result<()> {
+        Task::predict(self, phis, rows, call, emit)
+    }
+}
+
+/// A task as registered: everything the host knows of it without opening it.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct TaskEntry {
+    /// The name users type.
+    pub name: &'static str,
+    /// Package that registered it.
+    pub package: &'static str,
+    /// Version of that package.
+    pub version: &'static str,
+    /// The prediction kind it yields.
+    pub kind: Kind,
+    /// The metric that is tuned when the user names none.
+    pub metric: &'static str,
+    /// JSON schema of the configuration; its `description` is the documentation.
+    pub schema: fn() -> Value,
+    /// The default configuration.
+    pub defaults: fn() -> Value,
+    /// Checks that the configuration can be read, without opening anything.
+    pub check: fn(&Value) -> Result<()>,
+    /// Opens the task.
+    pub open: fn(&Value, &Context<'_>) -> Result<Box<dyn DynTask>>,
+}
+
+impl TaskEntry {
+    /// The entry of `T`; called by [`register!`](crate::register).
+    #[must_use]
+    pub const fn of<T: Task>(package: &'static str, version: &'static str) -> Self {
+        Self {
+            name: T::NAME,
+            package,
+            version,
+            kind: T::KIND,
+            metric: T::METRIC,
+            schema: config::schema::<T::Config>,
+            defaults: config::defaults::<T::Config>,
+            check: |json| config::parse::<T::Config>(json).map(drop),
+            open: |json, context| Ok(Box::new(T::open(config::parse(json)?, context)?)),
+        }
+    }
+}
