@@ -1,1 +1,14 @@
-//! Stub.
+//! The host of metricopt: engine, configuration, run directories and command line.
+//!
+//! The host knows no dataset, no network and no metric: those come from plugins, which [`builtin`] names and
+//! [`registry`] finds.
+
+pub mod builtin;
+pub mod cli;
+pub mod config;
+pub mod device;
+pub mod engine;
+pub mod metric_spec;
+pub mod registry;
+pub mod run;
+pub mod suggest;

@@ -1,0 +1,6 @@
+//! The plugins compiled into the host.
+//!
+//! A plugin must be named here: the linker drops a library that nothing names, and its registrations with it.
+
+use metricopt_metrics as _;
+use metricopt_tabular as _;

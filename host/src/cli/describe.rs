@@ -1,0 +1,183 @@
+//! `host describe`: everything about one thing.
+
+use clap::Args;
+use metricopt_sdk::{Error, Result};
+use serde_json::{Value, json};
+
+use super::{print, to_json};
+use crate::engine::config::EngineConfig;
+use crate::registry::Registry;
+use crate::suggest;
+
+/// Describe a plugin, a task, a metric, or `config`: documentation, inputs, and every key with its default.
+#[derive(Debug, Args)]
+pub(super) struct Describe {
+    /// Name of a plugin, a task or a metric, or `config` for the keys of the engine.
+    name: String,
+    /// Print JSON, with the configuration as a JSON schema.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Describe {
+    pub(super) fn execute(&self) -> Result<()> {
+        let registry = Registry::built_in()?;
+        let mut parts: Vec<Part> = Vec::new();
+        if self.name == "config" {
+            parts.push(Part {
+                title: "configuration of the engine".to_owned(),
+                facts: Vec::new(),
+                schema: metricopt_sdk::config::schema::<EngineConfig>(),
+                defaults: metricopt_sdk::config::defaults::<EngineConfig>(),
+                prefix: "",
+            });
+        }
+        let plugin = registry.plugins().find(|plugin| plugin.name == self.name);
+        let in_plugin = |name: &str| plugin.is_some_and(|plugin| plugin.name == name);
+        for (plugin, task) in registry.tasks() {
+            if task.name == self.name || in_plugin(plugin.name) {
+                parts.push(Part {
+                    title: format!("task {}", task.name),
+                    facts: vec![
+                        ("plugin", format!("{} {} ({})", plugin.name, plugin.version, plugin.origin)),
+                        ("yields", format!("{}: {}", task.kind, task.kind.tensors())),
+                        ("tuned for", format!("{} unless `--metric` says otherwise", task.metric)),
+                    ],
+                    schema: (task.schema)(),
+                    defaults: (task.defaults)(),
+                    prefix: "task.",
+                });
+            }
+        }
+        for (plugin, metric) in registry.metrics() {
+            if metric.name == self.name || in_plugin(plugin.name) {
+                let (low, high) = metric.range;
+                parts.push(Part {
+                    title: format!("metric {}", metric.name),
+                    facts: vec![
+                        ("plugin", format!("{} {} ({})", plugin.name, plugin.version, plugin.origin)),
+                        ("takes", format!("{}: {}", metric.kind, metric.kind.tensors())),
+                        ("direction", format!("{}, between {low} and {high}", metric.direction)),
+                    ],
+                    schema: (metric.schema)(),
+                    defaults: (metric.defaults)(),
+                    prefix: "",
+                });
+            }
+        }
+        if parts.is_empty() {
+            let mut names: Vec<&str> = registry.plugins().map(|plugin| plugin.name).collect();
+            names.extend(registry.tasks().map(|(_, task)| task.name));
+            names.extend(registry.metrics().map(|(_, metric)| metric.name));
+            names.push("config");
+            names.sort_unstable();
+            names.dedup();
+            return Err(Error::configuration(format!("nothing is called `{}`", self.name))
+                .hint(suggest::hint(&self.name, names)));
+        }
+        if self.json {
+            let parts: Vec<Value> = parts.iter().map(Part::json).collect();
+            return print(&to_json(&json!({ "version": 1, "described": parts }))?);
+        }
+        print(&parts.iter().map(Part::text).collect::<Vec<_>>().join("\n\n"))
+    }
+}
+
+/// One thing described.
+struct Part {
+    title: String,
+    facts: Vec<(&'static str, String)>,
+    schema: Value,
+    defaults: Value,
+    prefix: &'static str,
+}
+
+impl Part {
+    fn json(&self) -> Value {
+        let facts: serde_json::Map<String, Value> =
+            self.facts.iter().map(|(name, fact)| ((*name).to_owned(), json!(fact))).collect();
+        json!({ "title": self.title, "facts": facts, "schema": self.schema, "defaults": self.defaults })
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("{}\n\n", self.title);
+        text.push_str(&indent(self.schema["description"].as_str().unwrap_or_default(), 2));
+        if !self.facts.is_empty() {
+            text.push('\n');
+        }
+        for (name, fact) in &self.facts {
+            text.push_str(&format!("  {name:<10} {fact}\n"));
+        }
+        let mut keys = String::new();
+        describe_keys(&self.schema, &self.defaults, self.prefix, &mut keys);
+        if keys.is_empty() {
+            text.push_str("\n  takes no configuration");
+        } else {
+            text.push_str("\n  configuration\n\n");
+            text.push_str(keys.trim_end());
+        }
+        text
+    }
+}
+
+/// Every key below a schema with its default and documentation.
+fn describe_keys(schema: &Value, defaults: &Value, prefix: &str, text: &mut String) {
+    let Some(properties) = schema["properties"].as_object() else {
+        return;
+    };
+    for (name, schema) in properties {
+        let key = format!("{prefix}{name}");
+        let docs = schema["description"].as_str().unwrap_or_default();
+        if schema.get("properties").is_some() {
+            text.push_str(&indent(&format!("[{key}] {docs}"), 4));
+            text.push('\n');
+            describe_keys(schema, &defaults[name], &format!("{key}."), text);
+            continue;
+        }
+        let default = match &defaults[name] {
+            Value::Null => "not set".to_owned(),
+            value => format!("default {value}"),
+        };
+        text.push_str(&format!("    {key}  ({default})\n"));
+        text.push_str(&indent(docs, 8));
+        let choices = choices(schema);
+        if !choices.is_empty() {
+            text.push_str(&indent(&format!("One of {}.", choices.join(", ")), 8));
+        }
+        text.push('\n');
+    }
+}
+
+/// The values of an enumeration.
+fn choices(schema: &Value) -> Vec<String> {
+    let variants = schema["oneOf"].as_array().or_else(|| schema["anyOf"].as_array());
+    let constants = variants.into_iter().flatten().filter_map(|variant| variant["const"].as_str());
+    let listed = schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    constants.chain(listed).map(|choice| format!("`{choice}`")).collect()
+}
+
+/// Documentation as paragraphs: source line breaks are joined and long lines wrapped.
+fn indent(docs: &str, by: usize) -> String {
+    const WIDTH: usize = 100;
+    let mut text = String::new();
+    for (index, paragraph) in docs.split("\n\n").enumerate() {
+        if index > 0 {
+            text.push('\n');
+        }
+        let mut line = " ".repeat(by);
+        for word in paragraph.split_whitespace() {
+            if line.len() + word.len() + 1 > WIDTH && line.len() > by {
+                text.push_str(line.trim_end());
+                text.push('\n');
+                line = " ".repeat(by);
+            }
+            line.push_str(word);
+            line.push(' ');
+        }
+        if !line.trim().is_empty() {
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+    }
+    text
+}

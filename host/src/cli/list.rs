@@ -1,0 +1,63 @@
+//! `host list`: what there is.
+
+use clap::Args;
+use metricopt_sdk::Result;
+use serde_json::json;
+
+use super::{print, to_json};
+use crate::registry::Registry;
+
+/// List plugins, tasks and metrics with their version and where they came from.
+#[derive(Debug, Args)]
+pub(super) struct List {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl List {
+    pub(super) fn execute(&self) -> Result<()> {
+        let registry = Registry::built_in()?;
+        if self.json {
+            let plugins: Vec<_> = registry
+                .plugins()
+                .map(|plugin| {
+                    json!({
+                        "name": plugin.name,
+                        "version": plugin.version,
+                        "origin": plugin.origin.to_string(),
+                        "tasks": plugin.tasks.iter().map(|task| json!({
+                            "name": task.name, "kind": task.kind, "metric": task.metric,
+                        })).collect::<Vec<_>>(),
+                        "metrics": plugin.metrics.iter().map(|metric| json!({
+                            "name": metric.name, "kind": metric.kind, "direction": metric.direction,
+                        })).collect::<Vec<_>>(),
+                    })
+                })
+                .collect();
+            return print(&to_json(&json!({ "version": 1, "plugins": plugins }))?);
+        }
+        let mut text = String::new();
+        for plugin in registry.plugins() {
+            text.push_str(&format!("{} {} ({})\n", plugin.name, plugin.version, plugin.origin));
+            for task in &plugin.tasks {
+                let summary = summary(&(task.schema)());
+                text.push_str(&format!("  task    {:<20}  {:<8}  {summary}\n", task.name, ""));
+            }
+            for metric in &plugin.metrics {
+                let summary = summary(&(metric.schema)());
+                let direction = metric.direction.to_string();
+                text.push_str(&format!("  metric  {:<20}  {direction:<8}  {summary}\n", metric.name));
+            }
+        }
+        text.push_str("\n`host describe NAME` tells more about each");
+        print(&text)
+    }
+}
+
+/// The first sentence of the documentation.
+fn summary(schema: &serde_json::Value) -> String {
+    let docs = schema["description"].as_str().unwrap_or_default();
+    let paragraph = docs.split("\n\n").next().unwrap_or_default();
+    paragraph.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,280 @@
+//! `host run`: the whole method on one task and one metric.
+
+use clap::Args;
+use metricopt_sdk::{Call, Context, DynMetric, Error, ErrorKind, Kind, MetricEntry, Result, TaskEntry};
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use super::progress::Progress;
+use super::{print, to_json};
+use crate::config::Layers;
+use crate::device::DeviceChoice;
+use crate::engine::config::EngineConfig;
+use crate::engine::observe::Observer;
+use crate::engine::tune::{Tuned, tune};
+use crate::metric_spec::MetricSpec;
+use crate::registry::{Plugin, Registry};
+use crate::run::{MetricSummary, RunDirectory, Summary};
+
+/// Fine-tune a pre-trained model for a metric and compare with the simple alternatives.
+///
+/// Prints one table: the pre-trained model, loss-only fine-tuning, threshold tuning, class-weighted loss, plain
+/// evolution strategies and MetricOpt, each with its validation and test value, the difference to the pre-trained
+/// model with a 95 % interval (paired bootstrap over test rows), metric queries and seconds. Everything it found is in
+/// the run directory.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Run {
+    /// Plugin to use; may be given several times. The first one with a task supplies it, metrics come from all.
+    #[arg(long = "plugin", value_name = "NAME", required = true)]
+    plugins: Vec<String>,
+    /// Task to tune, where the plugin has several.
+    #[arg(long, value_name = "TASK")]
+    task: Option<String>,
+    /// Metric to tune for, with options if any; the task's own unless given.
+    #[arg(long, value_name = "NAME[:key=value,...]")]
+    metric: Option<String>,
+    /// Configuration file in TOML; may be given several times, later files win.
+    #[arg(long, value_name = "FILE")]
+    config: Vec<PathBuf>,
+    /// Set one configuration key; may be given several times and wins over files.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Run directory; must be new or empty [default: a new numbered one in `runs`].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Seed of everything random.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Device: `auto`, `cpu`, `cuda` or `cuda:N`.
+    #[arg(long, default_value = "auto")]
+    device: DeviceChoice,
+    /// Threads [default: all cores]. The result does not depend on it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Print the resolved configuration with the origin of every value, and stop.
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the summary as JSON instead of the table.
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  host run --plugin tabular
+  host run --plugin tabular --metric aucpr --set task.corruption.rate=0.6 --set finetune.lambda=10
+  host run --plugin tabular --set task.dataset=csv --set task.path=my.csv --set task.label=outcome
+  host run --plugin tabular --set finetune.es.pairs=0 --seed 3 --out runs/without-search
+
+`host describe TASK` and `host describe config` explain every key.";
+
+/// Set once the user asks to stop.
+static CANCELLED: AtomicBool = AtomicBool::new(false);
+
+/// What the arguments mean, checked.
+struct Plan<'a> {
+    plugin: &'a Plugin,
+    task: &'static TaskEntry,
+    metric_entry: &'static MetricEntry,
+    metric: Box<dyn DynMetric>,
+    layers: Layers,
+    engine: EngineConfig,
+    threads: usize,
+}
+
+impl Run {
+    pub(super) fn execute(&self) -> Result<()> {
+        let registry = Registry::built_in()?;
+        let plan = self.plan(&registry)?;
+        if self.dry_run {
+            return print(&self.resolved(&plan));
+        }
+        on_interrupt()?;
+        let progress = Progress::new();
+        let name = format!("{}-{}", plan.task.name, plan.metric_entry.name);
+        let mut directory = match &self.out {
+            Some(path) => RunDirectory::create(path)?,
+            None => RunDirectory::create_numbered(Path::new("runs"), &name)?,
+        };
+        let result = self.tune(&plan, &mut directory, &progress);
+        progress.clear();
+        match result {
+            Ok(summary) => {
+                print(&if self.json { to_json(&summary)? } else { summary.table() })?;
+                eprintln!("\nresults are in {}", directory.path().display());
+                Ok(())
+            }
+            Err(error) => {
+                let path = directory.path().to_owned();
+                let kept = directory.abandon();
+                let error = if error.kind() == ErrorKind::Cancelled { Error::new(error.kind(), "stopped on request") } else { error };
+                Err(if kept {
+                    error.hint(format!("what was finished is in `{}`", path.display()))
+                } else {
+                    error
+                })
+            }
+        }
+    }
+
+    /// Finds and checks everything before any work starts.
+    fn plan<'a>(&self, registry: &'a Registry) -> Result<Plan<'a>> {
+        let (plugin, task) = registry.choose_task(&self.plugins, self.task.as_deref())?;
+        let spec = MetricSpec::parse(self.metric.as_deref().unwrap_or(task.metric))?;
+        let (metric_entry, metric) = spec.create(registry)?;
+        if metric_entry.kind != task.kind && metric_entry.kind != Kind::Named {
+            let fitting: Vec<String> = registry
+                .metrics()
+                .filter(|(_, metric)| metric.kind == task.kind)
+                .map(|(_, metric)| format!("`{}`", metric.name))
+                .collect();
+            return Err(Error::configuration(format!(
+                "metric `{}` takes {} predictions, task `{}` yields {}",
+                metric_entry.name, metric_entry.kind, task.name, task.kind
+            ))
+            .hint(format!("metrics that fit: {}", fitting.join(", "))));
+        }
+        let mut layers = Layers::new(task);
+        for path in &self.config {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| Error::configuration(format!("cannot read `{}`: {error}", path.display())))?;
+            layers.merge_toml(&text, path)?;
+        }
+        for assignment in &self.set {
+            layers.set(assignment)?;
+        }
+        layers.task(task)?;
+        Ok(Plan {
+            plugin,
+            task,
+            metric_entry,
+            metric,
+            engine: layers.engine()?,
+            layers,
+            threads: match self.threads {
+                Some(threads) => usize::from(threads),
+                None => std::thread::available_parallelism().map_or(1, usize::from),
+            },
+        })
+    }
+
+    /// The resolved configuration, and how to use it again.
+    fn resolved(&self, plan: &Plan<'_>) -> String {
+        let metric = self.metric.as_deref().unwrap_or(plan.metric_entry.name);
+        let plugins: Vec<String> = self.plugins.iter().map(|name| format!("--plugin {name}")).collect();
+        format!(
+            "# host run {} --task {} --metric {metric} --seed {} --config THIS_FILE\n{}\n",
+            plugins.join(" "),
+            plan.task.name,
+            self.seed,
+            plan.layers.resolved()
+        )
+    }
+
+    fn tune(&self, plan: &Plan<'_>, directory: &mut RunDirectory, progress: &Progress) -> Result<Summary> {
+        directory.write("config.toml", self.resolved(plan).as_bytes())?;
+        // One thread a tensor operation: the bits of a matrix product depend on how it is shared out. The engine and
+        // the tasks use their threads for whole candidates and blocks of rows instead.
+        metricopt_sdk::tch::set_num_threads(1);
+        let device = self.device.resolve(&|line| progress.say(line))?;
+        let cancelled = || CANCELLED.load(Ordering::Relaxed);
+        let call = Call {
+            threads: plan.threads,
+            cancelled: &cancelled,
+        };
+        let update = |phase: &str, done: u64, total: u64| progress.update(phase, done, total);
+        let cache = cache_folder();
+        let context = Context {
+            device,
+            seed: self.seed,
+            cache: cache.as_deref(),
+            progress: &update,
+            call,
+        };
+        let task = (plan.task.open)(plan.layers.task(plan.task)?, &context)
+            .map_err(|error| error.context(format!("task `{}`", plan.task.name)))?;
+        for (name, fact) in task.describe().facts {
+            progress.say(&format!("{name:<18} {fact}"));
+        }
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(plan.threads)
+            .build()
+            .map_err(|error| Error::failed(format!("cannot start threads: {error}")))?;
+        let observer = Observer {
+            task: task.as_ref(),
+            metric: plan.metric.as_ref(),
+            metric_name: plan.metric_entry.name,
+            direction: plan.metric_entry.direction,
+            device,
+            call,
+            pool: &pool,
+            queries: Cell::new(0),
+        };
+        let started = Instant::now();
+        let tuned = tune(
+            &observer,
+            plan.task.kind,
+            &plan.engine,
+            self.seed,
+            &|| started.elapsed().as_secs_f64(),
+            &update,
+            directory,
+        )?;
+        warn(&tuned, &plan.engine, progress);
+        let metric = MetricSummary {
+            name: plan.metric_entry.name.to_owned(),
+            options: plan.metric.config(),
+            direction: plan.metric_entry.direction,
+        };
+        let summary = Summary::new(plan.plugin.name, plan.task.name, metric, self.seed, &tuned);
+        directory.write("summary.json", format!("{}\n", to_json(&summary)?).as_bytes())?;
+        directory.flush()?;
+        Ok(summary)
+    }
+}
+
+/// Says how far the value function can be trusted.
+fn warn(tuned: &Tuned, config: &EngineConfig, progress: &Progress) {
+    match tuned.agreement {
+        Some(agreement) => {
+            progress.say(&format!(
+                "{:<18} rank correlation {:.2} on held-out trajectories, width {:.3}",
+                "value function", agreement.rank, tuned.width
+            ));
+            if agreement.rank < config.value_function.min_correlation {
+                progress.say(&format!(
+                    "warning: the value function orders unseen adapters badly; its direction counts {:.0} %",
+                    100.0 * tuned.value_weight
+                ));
+            }
+        }
+        None if tuned.value_weight == 0.0 => {
+            progress.say("warning: the metric did not vary along the trajectories; there was no value function to follow");
+        }
+        None => {}
+    }
+}
+
+/// Where results that can be computed again are kept; an empty `METRICOPT_CACHE` keeps nothing.
+fn cache_folder() -> Option<PathBuf> {
+    if let Some(folder) = std::env::var_os("METRICOPT_CACHE") {
+        return (!folder.is_empty()).then(|| folder.into());
+    }
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let base = std::env::var_os("XDG_CACHE_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    base.or_else(home).map(|base| base.join("metricopt"))
+}
+
+/// The first Ctrl-C asks to stop, the second one stops.
+fn on_interrupt() -> Result<()> {
+    ctrlc::set_handler(|| {
+        if CANCELLED.swap(true, Ordering::Relaxed) {
+            std::process::exit(1);
+        }
+        eprintln!("\nstopping; once more to stop at once");
+    })
+    .map_err(|error| Error::failed(format!("cannot listen for Ctrl-C: {error}")))
+}

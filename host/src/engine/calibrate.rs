@@ -1,0 +1,77 @@
+//! How wide to search: step sizes that suit one network ruin another.
+
+use metricopt_sdk::{Batch, Result, Split};
+
+use super::config::{CalibrationConfig, TrajectoryConfig};
+use super::observe::Observer;
+use super::random::{normals, stream, stream_seed};
+use super::statistics::mean;
+
+/// Widths tried, from wide to narrow: four to a decade.
+const WIDTHS: i32 = 13;
+
+/// The factor on random starts, learning rates and search distribution, and how it came about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Calibration {
+    /// The factor.
+    pub width: f64,
+    /// Surrogate loss of the pre-trained network on the validation rows.
+    pub loss: f64,
+    /// Relative rise of the loss at each width tried; empty if the width was given.
+    pub probed: Vec<(f64, f64)>,
+}
+
+/// Finds the largest width at which random adapters `N(0, (width * start_sd)^2)` raise the validation loss by at most
+/// the tolerance on average.
+///
+/// Uses the surrogate loss only: no query. The same directions are tried at every width.
+///
+/// # Errors
+///
+/// Those of the task.
+pub fn calibrate(
+    observer: &Observer<'_>,
+    config: &CalibrationConfig,
+    trajectories: &TrajectoryConfig,
+    seed: u64,
+) -> Result<Calibration> {
+    let dimensions = observer.task.describe().dimensions();
+    let batch = Batch {
+        split: Split::Validation,
+        seed: stream_seed(seed, "calibration batch", 0),
+        step: 0,
+        size: config.rows,
+        fraction: 1.0,
+        class_weights: &[],
+    };
+    let losses = |phis: &[Vec<f32>]| -> Result<Vec<f64>> {
+        let batches = vec![batch; phis.len()];
+        Ok(observer.task.gradients(&observer.tensor(phis)?, &batches, &observer.call)?.losses)
+    };
+    let loss = mean(&losses(&[vec![0.0; dimensions]])?);
+    if let Some(width) = config.width {
+        return Ok(Calibration { width, loss, probed: Vec::new() });
+    }
+    // Without random starts there is still a scale to set for the steps: that of the default starts.
+    let sd = if trajectories.start_sd > 0.0 { trajectories.start_sd } else { TrajectoryConfig::default().start_sd };
+    let directions: Vec<Vec<f32>> = (0..config.probes)
+        .map(|probe| normals(&mut stream(seed, "calibration", probe as u64), dimensions, sd))
+        .collect();
+    let mut probed = Vec::new();
+    for index in 0..WIDTHS {
+        observer.call.check()?;
+        let width = 10_f64.powf(-f64::from(index) / 4.0);
+        let phis: Vec<Vec<f32>> = directions
+            .iter()
+            .map(|direction| direction.iter().map(|&x| (width * f64::from(x)) as f32).collect())
+            .collect();
+        let rise = (mean(&losses(&phis)?) - loss) / loss.abs().max(f64::MIN_POSITIVE);
+        probed.push((width, rise));
+        if rise <= config.tolerance {
+            break;
+        }
+    }
+    // If even the narrowest raises the loss too much, it is the best there is.
+    let width = probed.last().map_or(1.0, |&(width, _)| width);
+    Ok(Calibration { width, loss, probed })
+}

@@ -1,0 +1,527 @@
+//! Hyper-parameters: plain structs with the measured defaults, and one place that checks them all.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Everything the engine can be told.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct EngineConfig {
+    /// How the metric is observed on the validation split.
+    pub observation: ObservationConfig,
+    /// How wide trajectories and steps are, relative to the network.
+    pub calibration: CalibrationConfig,
+    /// The loss-only runs that the value function learns from.
+    pub trajectories: TrajectoryConfig,
+    /// The value function, a small network from adapter to metric.
+    pub value_function: ValueFunctionConfig,
+    /// How the value function is trained.
+    pub meta_training: MetaTrainingConfig,
+    /// Meta-testing: fine-tuning the adapter for the metric.
+    pub finetune: FinetuneConfig,
+    /// The simple alternatives in the table.
+    pub baselines: BaselineConfig,
+    /// The statistics of the table.
+    pub report: ReportConfig,
+}
+
+/// How the metric is observed on the validation split.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ObservationConfig {
+    /// Number of fixed disjoint validation folds behind the mean and deviation of an observation, 2 to 100.
+    pub folds: usize,
+}
+
+impl Default for ObservationConfig {
+    fn default() -> Self {
+        Self { folds: 5 }
+    }
+}
+
+/// How wide trajectories and steps are, relative to the network.
+///
+/// One factor scales the random starts, all learning rates and the search distribution. Left out, it is the largest one
+/// at which random adapters raise the validation loss by at most `tolerance`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CalibrationConfig {
+    /// The factor, 0.0001 to 10; left out, it is measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width: Option<f64>,
+    /// Relative rise of the surrogate loss that a random start may cause on average, above 0 to 10.
+    pub tolerance: f64,
+    /// Number of random adapters tried at each width, 1 to 1000.
+    pub probes: usize,
+    /// Number of validation rows the loss is measured on, at least 1.
+    pub rows: usize,
+}
+
+impl Default for CalibrationConfig {
+    fn default() -> Self {
+        Self {
+            width: None,
+            tolerance: 0.1,
+            probes: 8,
+            rows: 2048,
+        }
+    }
+}
+
+/// The loss-only runs that the value function learns from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrajectoryConfig {
+    /// Number of trajectories `K`, 2 to 10000.
+    pub count: usize,
+    /// Steps of each, `T`, 1 to 100000.
+    pub steps: usize,
+    /// The metric is observed at step 0 and then every this many steps.
+    pub observe_every: usize,
+    /// Rows in a minibatch.
+    pub batch_size: usize,
+    /// Share of the training rows each trajectory sees, above 0 to 1.
+    pub fraction: f64,
+    /// Learning rates are drawn log-uniformly between these two, before the width is applied.
+    pub learning_rates: [f64; 2],
+    /// Class weights are drawn log-uniformly between these two; `[1.0, 1.0]` for none.
+    pub class_weights: [f64; 2],
+    /// Momentum of SGD, 0 to below 1.
+    pub momentum: f64,
+    /// Half of the trajectories start at `N(0, sd^2)` with `sd` uniform between 0 and this, before the width is
+    /// applied; the others start at the pre-trained network.
+    pub start_sd: f64,
+}
+
+impl Default for TrajectoryConfig {
+    fn default() -> Self {
+        Self {
+            count: 24,
+            steps: 100,
+            observe_every: 10,
+            batch_size: 256,
+            fraction: 0.5,
+            learning_rates: [0.003, 0.1],
+            class_weights: [0.25, 4.0],
+            momentum: 0.9,
+            start_sd: 0.1,
+        }
+    }
+}
+
+/// In which coordinates the value function sees the adapter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ValueInput {
+    /// The leading principal directions of the trajectories: gradients stay in the subspace that was visited.
+    Pca,
+    /// The adapter itself.
+    Raw,
+}
+
+/// The value function, a small network from adapter to metric.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ValueFunctionConfig {
+    /// The coordinates it sees.
+    pub input: ValueInput,
+    /// Number of principal directions, 1 to 1000.
+    pub components: usize,
+    /// Widths of the hidden layers; the last is the embedding.
+    pub hidden: Vec<usize>,
+    /// Weight of the regression loss against the order embedding loss, 0 to 1000.
+    pub gamma: f64,
+    /// Fisher ratio below which two points count as not discriminable (positive pair).
+    pub fisher_positive: f64,
+    /// Fisher ratio above which two points count as discriminable (negative pair).
+    pub fisher_negative: f64,
+    /// Trajectories held out to measure the rank correlation; the final fit sees them all.
+    pub holdout: usize,
+    /// Rank correlation below which the value gradient loses weight and a warning is given, 0 to 1.
+    pub min_correlation: f64,
+}
+
+impl Default for ValueFunctionConfig {
+    fn default() -> Self {
+        Self {
+            input: ValueInput::Pca,
+            components: 16,
+            hidden: vec![64, 32],
+            gamma: 1.0,
+            fisher_positive: 1.0,
+            fisher_negative: 4.0,
+            holdout: 4,
+            min_correlation: 0.8,
+        }
+    }
+}
+
+/// How the value function is trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum MetaTrainingMode {
+    /// Reptile (Nichol et al. 2018): SGD on one trajectory, then a step towards the result.
+    Reptile,
+    /// Adam on points of all trajectories together.
+    Joint,
+}
+
+/// How the value function is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MetaTrainingConfig {
+    /// Reptile, or plain joint training.
+    pub mode: MetaTrainingMode,
+    /// Outer iterations, 1 to 1000000; each takes `inner_steps` gradient steps in either mode.
+    pub iterations: usize,
+    /// Gradient steps of one outer iteration.
+    pub inner_steps: usize,
+    /// Learning rate of SGD inside Reptile.
+    pub inner_learning_rate: f64,
+    /// First outer step `epsilon`, above 0 to 1; falls linearly to 0.
+    pub epsilon: f64,
+    /// Learning rate of Adam in joint training.
+    pub joint_learning_rate: f64,
+    /// Weight decay in joint training.
+    pub joint_weight_decay: f64,
+    /// Points in a batch.
+    pub batch_size: usize,
+}
+
+impl Default for MetaTrainingConfig {
+    fn default() -> Self {
+        Self {
+            mode: MetaTrainingMode::Reptile,
+            iterations: 400,
+            inner_steps: 5,
+            inner_learning_rate: 0.05,
+            epsilon: 0.5,
+            joint_learning_rate: 2e-3,
+            joint_weight_decay: 1e-3,
+            batch_size: 64,
+        }
+    }
+}
+
+/// Turns a gradient into a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OptimizerKind {
+    /// Stochastic gradient descent with momentum.
+    Sgd,
+    /// Adam (Kingma and Ba 2015).
+    Adam,
+}
+
+impl OptimizerKind {
+    /// The learning rate used when the user names none, before the width is applied.
+    pub const fn default_learning_rate(self) -> f64 {
+        match self {
+            OptimizerKind::Sgd => 0.01,
+            OptimizerKind::Adam => 0.003,
+        }
+    }
+}
+
+/// Where fine-tuning starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Start {
+    /// At the pre-trained network, `phi_0 = 0`.
+    Pretrained,
+    /// At the best observed point of the trajectories, already paid for.
+    BestTrajectory,
+}
+
+/// Meta-testing: fine-tuning the adapter for the metric.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct FinetuneConfig {
+    /// Number of steps, 1 to 1000000.
+    pub steps: usize,
+    /// Rows in a minibatch of the surrogate loss.
+    pub batch_size: usize,
+    /// Turns the combined gradient into a step.
+    pub optimizer: OptimizerKind,
+    /// Peak learning rate, before the width is applied; left out, 0.003 for Adam and 0.01 for SGD. Follows a cosine to 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learning_rate: Option<f64>,
+    /// Momentum of SGD, 0 to below 1.
+    pub momentum: f64,
+    /// Weight `lambda` of the metric's directions against the loss gradient, 0 to 1000. 3 is the measured default; 10
+    /// where the loss is known to disagree with the metric.
+    pub lambda: f64,
+    /// The metric is observed on the whole validation split every this many steps.
+    pub observe_every: usize,
+    /// Where to start.
+    pub start: Start,
+    /// Steps of Adam that adapt the value function after each observation; 0 for none.
+    pub adapt_steps: usize,
+    /// Learning rate of that adaptation.
+    pub adapt_learning_rate: f64,
+    /// Points of the trajectories replayed in each adaptation step.
+    pub replay: usize,
+    /// Largest `|phi|`, in multiples of the largest one in the trajectories; 0 for no bound.
+    pub trust_region: f64,
+    /// The tuned adapter is kept only if its paired t statistic over validation folds exceeds this; a very low value
+    /// accepts always.
+    pub accept_t: f64,
+    /// Number of validation folds in that test, 2 to 100.
+    pub accept_folds: usize,
+    /// Guided Evolution Strategies.
+    pub es: EsConfig,
+}
+
+impl Default for FinetuneConfig {
+    fn default() -> Self {
+        Self {
+            steps: 100,
+            batch_size: 256,
+            optimizer: OptimizerKind::Adam,
+            learning_rate: None,
+            momentum: 0.9,
+            lambda: 3.0,
+            observe_every: 5,
+            start: Start::Pretrained,
+            adapt_steps: 5,
+            adapt_learning_rate: 1e-3,
+            replay: 32,
+            trust_region: 1.0,
+            accept_t: 1.83,
+            accept_folds: 10,
+            es: EsConfig::default(),
+        }
+    }
+}
+
+impl FinetuneConfig {
+    /// The peak learning rate before the width is applied.
+    pub fn peak_learning_rate(&self) -> f64 {
+        self.learning_rate
+            .unwrap_or_else(|| self.optimizer.default_learning_rate())
+    }
+}
+
+/// What Guided-ES searches on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum EsObjective {
+    /// The true metric on a random part of the validation split: every candidate is a query.
+    Metric,
+    /// The value function: no query.
+    ValueFunction,
+}
+
+/// Guided Evolution Strategies (Maheswaranathan et al. 2019).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct EsConfig {
+    /// Antithetic pairs `P` a step, 0 to 10000; 0 switches the search off.
+    pub pairs: usize,
+    /// Validation rows each candidate is measured on, the same for all candidates of a step.
+    pub rows: usize,
+    /// Width `s` of the search distribution, before the calibrated width is applied.
+    pub sigma: f64,
+    /// Share `alpha` of the variance that goes to the full space, 0 to 1; 1 is plain ES.
+    pub alpha: f64,
+    /// Number `k` of recent gradients that span the guiding subspace, 1 to 1000.
+    pub subspace: usize,
+    /// What the search minimises.
+    pub objective: EsObjective,
+}
+
+impl Default for EsConfig {
+    fn default() -> Self {
+        Self {
+            pairs: 4,
+            rows: 2048,
+            sigma: 0.5,
+            alpha: 0.5,
+            subspace: 5,
+            objective: EsObjective::Metric,
+        }
+    }
+}
+
+/// The simple alternatives in the table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct BaselineConfig {
+    /// Decision thresholds tried on the validation split, 0 to 100000; 0 switches the row off.
+    pub thresholds: usize,
+    /// Weights of the positive (or rarest) class tried in the class-weighted loss; empty switches the row off.
+    pub class_weights: Vec<f64>,
+    /// Whether to run plain evolution strategies without loss and value function.
+    pub es: bool,
+}
+
+impl Default for BaselineConfig {
+    fn default() -> Self {
+        Self {
+            thresholds: 200,
+            class_weights: vec![1.0 / 3.0, 3.0],
+            es: true,
+        }
+    }
+}
+
+/// The statistics of the table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReportConfig {
+    /// Paired bootstrap samples of the test rows behind each interval, 0 to 1000000; 0 for no intervals.
+    pub bootstrap: usize,
+}
+
+impl Default for ReportConfig {
+    fn default() -> Self {
+        Self { bootstrap: 1000 }
+    }
+}
+
+/// Collects every complaint about a configuration, so that the user mends them in one go.
+#[derive(Default)]
+struct Problems(Vec<String>);
+
+impl Problems {
+    fn check(&mut self, key: &str, value: impl std::fmt::Display, fits: bool, expected: &str) {
+        if !fits {
+            self.0.push(format!("`{key}` is {value}, expected {expected}"));
+        }
+    }
+
+    fn count(&mut self, key: &str, value: usize, low: usize, high: usize) {
+        let fits = (low..=high).contains(&value);
+        self.check(key, value, fits, &format!("{low} to {high}"));
+    }
+
+    /// A number in `[low, high]`.
+    fn within(&mut self, key: &str, value: f64, low: f64, high: f64) {
+        self.check(key, value, (low..=high).contains(&value), &format!("{low} to {high}"));
+    }
+
+    /// A number in `(0, high]`.
+    fn positive(&mut self, key: &str, value: f64, high: f64) {
+        self.check(
+            key,
+            value,
+            value > 0.0 && value <= high,
+            &format!("above 0, at most {high}"),
+        );
+    }
+
+    fn range(&mut self, key: &str, [low, high]: [f64; 2], limit: f64) {
+        self.check(
+            key,
+            format!("[{low}, {high}]"),
+            low > 0.0 && low <= high && high <= limit,
+            &format!("two numbers above 0 and at most {limit}, the smaller first"),
+        );
+    }
+}
+
+impl EngineConfig {
+    /// All that is out of range, one sentence each; empty if the configuration can be run.
+    ///
+    /// ```
+    /// use metricopt_host::engine::config::EngineConfig;
+    ///
+    /// let mut config = EngineConfig::default();
+    /// assert!(config.problems().is_empty());
+    /// config.finetune.steps = 0;
+    /// config.finetune.lambda = -1.0;
+    /// assert_eq!(config.problems().len(), 2);
+    /// ```
+    pub fn problems(&self) -> Vec<String> {
+        let mut p = Problems::default();
+        p.count("observation.folds", self.observation.folds, 2, 100);
+
+        let calibration = &self.calibration;
+        if let Some(width) = calibration.width {
+            p.within("calibration.width", width, 1e-4, 10.0);
+        }
+        p.positive("calibration.tolerance", calibration.tolerance, 10.0);
+        p.count("calibration.probes", calibration.probes, 1, 1000);
+        p.count("calibration.rows", calibration.rows, 1, 10_000_000);
+
+        let trajectories = &self.trajectories;
+        p.count("trajectories.count", trajectories.count, 2, 10_000);
+        p.count("trajectories.steps", trajectories.steps, 1, 100_000);
+        p.count(
+            "trajectories.observe_every",
+            trajectories.observe_every,
+            1,
+            trajectories.steps.max(1),
+        );
+        p.count("trajectories.batch_size", trajectories.batch_size, 1, 1_000_000);
+        p.positive("trajectories.fraction", trajectories.fraction, 1.0);
+        p.range("trajectories.learning_rates", trajectories.learning_rates, 100.0);
+        p.range("trajectories.class_weights", trajectories.class_weights, 1e6);
+        p.within("trajectories.momentum", trajectories.momentum, 0.0, 0.9999);
+        p.within("trajectories.start_sd", trajectories.start_sd, 0.0, 10.0);
+
+        let value = &self.value_function;
+        p.count("value_function.components", value.components, 1, 1000);
+        p.count("value_function.hidden (number of layers)", value.hidden.len(), 1, 8);
+        for &width in &value.hidden {
+            p.count("value_function.hidden", width, 1, 4096);
+        }
+        p.within("value_function.gamma", value.gamma, 0.0, 1000.0);
+        p.within("value_function.fisher_positive", value.fisher_positive, 0.0, 1e6);
+        p.within(
+            "value_function.fisher_negative",
+            value.fisher_negative,
+            value.fisher_positive,
+            1e6,
+        );
+        p.count(
+            "value_function.holdout",
+            value.holdout,
+            0,
+            trajectories.count.saturating_sub(1),
+        );
+        p.within("value_function.min_correlation", value.min_correlation, 0.0, 1.0);
+
+        let meta = &self.meta_training;
+        p.count("meta_training.iterations", meta.iterations, 1, 1_000_000);
+        p.count("meta_training.inner_steps", meta.inner_steps, 1, 10_000);
+        p.positive("meta_training.inner_learning_rate", meta.inner_learning_rate, 10.0);
+        p.positive("meta_training.epsilon", meta.epsilon, 1.0);
+        p.positive("meta_training.joint_learning_rate", meta.joint_learning_rate, 10.0);
+        p.within("meta_training.joint_weight_decay", meta.joint_weight_decay, 0.0, 10.0);
+        p.count("meta_training.batch_size", meta.batch_size, 2, 100_000);
+
+        let finetune = &self.finetune;
+        p.count("finetune.steps", finetune.steps, 1, 1_000_000);
+        p.count("finetune.batch_size", finetune.batch_size, 1, 1_000_000);
+        p.positive("finetune.learning_rate", finetune.peak_learning_rate(), 100.0);
+        p.within("finetune.momentum", finetune.momentum, 0.0, 0.9999);
+        p.within("finetune.lambda", finetune.lambda, 0.0, 1000.0);
+        p.count(
+            "finetune.observe_every",
+            finetune.observe_every,
+            1,
+            finetune.steps.max(1),
+        );
+        p.count("finetune.adapt_steps", finetune.adapt_steps, 0, 10_000);
+        p.positive("finetune.adapt_learning_rate", finetune.adapt_learning_rate, 10.0);
+        p.count("finetune.replay", finetune.replay, 0, 100_000);
+        p.within("finetune.trust_region", finetune.trust_region, 0.0, 1e6);
+        p.within("finetune.accept_t", finetune.accept_t, -1e6, 1e6);
+        p.count("finetune.accept_folds", finetune.accept_folds, 2, 100);
+
+        let es = &finetune.es;
+        p.count("finetune.es.pairs", es.pairs, 0, 10_000);
+        p.count("finetune.es.rows", es.rows, 1, 100_000_000);
+        p.positive("finetune.es.sigma", es.sigma, 100.0);
+        p.within("finetune.es.alpha", es.alpha, 0.0, 1.0);
+        p.count("finetune.es.subspace", es.subspace, 1, 1000);
+
+        p.count("baselines.thresholds", self.baselines.thresholds, 0, 100_000);
+        for &weight in &self.baselines.class_weights {
+            p.positive("baselines.class_weights", weight, 1e6);
+        }
+        p.count("report.bootstrap", self.report.bootstrap, 0, 1_000_000);
+        p.0
+    }
+}

@@ -1,0 +1,78 @@
+//! What happened, as records for machines.
+
+use metricopt_sdk::{Result, Site};
+use serde::Serialize;
+
+use super::trajectory::{Interpolation, Trajectories};
+use super::value_function::ValueFunction;
+
+/// One thing that happened.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the fields are the record; units are in their names")]
+pub enum Event {
+    /// The width was chosen.
+    Calibrated { width: f64, measured: bool, loss: f64, probed: Vec<(f64, f64)> },
+    /// All trajectories were observed at a step.
+    TrajectoriesObserved { step: usize, mean: f64, best: f64 },
+    /// The value function was measured on held-out trajectories and trained on all.
+    ValueFunctionTrained { rank_correlation: Option<f64>, correlation: Option<f64>, weight: f64 },
+    /// One step of fine-tuning.
+    Step {
+        method: String,
+        step: usize,
+        loss: f64,
+        loss_gradient_norm: f64,
+        value_gradient_norm: f64,
+        search_gradient_norm: f64,
+        adapter_norm: f64,
+        queries: u64,
+    },
+    /// The metric was observed on the validation split.
+    Observed { method: String, step: usize, validation: f64, queries: u64 },
+    /// A method came to its end.
+    Finished { method: String, validation: f64, test: f64, queries: u64 },
+    /// The acceptance test was decided.
+    Decided { accepted: bool, t: f64, threshold: f64 },
+}
+
+/// Something worth keeping that a phase made.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Artifact<'a> {
+    /// The trajectories and the metric along them.
+    Trajectories(&'a Trajectories, &'a Interpolation),
+    /// The meta-trained value function.
+    ValueFunction(&'a ValueFunction),
+    /// The adapter that the run returns.
+    Adapter(&'a [f32], &'a [Site]),
+}
+
+/// Where events and artifacts go.
+pub trait Recorder {
+    /// Keeps one event.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be kept.
+    fn record(&mut self, event: &Event) -> Result<()>;
+
+    /// Keeps an artifact.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be kept.
+    fn save(&mut self, artifact: Artifact<'_>) -> Result<()>;
+}
+
+/// Forgets everything.
+impl Recorder for () {
+    fn record(&mut self, _: &Event) -> Result<()> {
+        Ok(())
+    }
+
+    fn save(&mut self, _: Artifact<'_>) -> Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,174 @@
+//! Asking the true metric: candidates in, values out, every query counted.
+
+use metricopt_sdk::tch::{Device, Tensor};
+use metricopt_sdk::{
+    Call, Direction, DynMetric, DynTask, Error, Part, Result, Rows, Split, Views,
+};
+use rayon::prelude::*;
+use std::cell::Cell;
+
+/// The task, the metric and what they are called with: the engine's view of the world.
+pub struct Observer<'a> {
+    /// The task.
+    pub task: &'a dyn DynTask,
+    /// The metric.
+    pub metric: &'a dyn DynMetric,
+    /// Name of the metric, for messages.
+    pub metric_name: &'a str,
+    /// Which way the metric improves.
+    pub direction: Direction,
+    /// Where adapters are put.
+    pub device: Device,
+    /// Threads and the wish to stop.
+    pub call: Call<'a>,
+    /// The threads that metrics are evaluated on.
+    pub pool: &'a rayon::ThreadPool,
+    /// Queries so far.
+    pub queries: Cell<u64>,
+}
+
+/// One observation: the metric on each validation fold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observation {
+    /// Natural value on each fold.
+    pub folds: Vec<f64>,
+}
+
+impl Observation {
+    /// Mean over the folds.
+    pub fn mean(&self) -> f64 {
+        super::statistics::mean(&self.folds)
+    }
+}
+
+impl Observer<'_> {
+    /// Puts adapters into one tensor f32 `[P, D]`.
+    pub fn tensor(&self, phis: &[impl AsRef<[f32]>]) -> Result<Tensor> {
+        let flat: Vec<f32> = phis.iter().flat_map(|phi| phi.as_ref().iter().copied()).collect();
+        let dimensions = phis.first().map_or(0, |phi| phi.as_ref().len());
+        let tensor = Tensor::f_from_slice(&flat)?;
+        Ok(tensor
+            .f_view([phis.len() as i64, dimensions as i64])?
+            .f_to_device(self.device)?)
+    }
+
+    /// Calls `each` with the predictions of every candidate, in groups as the task emits them.
+    ///
+    /// # Errors
+    ///
+    /// Those of the task and of `each`, or that a candidate was not emitted exactly once.
+    pub fn predict(
+        &self,
+        phis: &[impl AsRef<[f32]>],
+        rows: &Rows,
+        each: &mut dyn FnMut(usize, &[Views<'_>]) -> Result<()>,
+    ) -> Result<()> {
+        let mut emitted = vec![false; phis.len()];
+        self.task.predict(&self.tensor(phis)?, rows, &self.call, &mut |first, views| {
+            let slots = first
+                .checked_add(views.len())
+                .and_then(|end| emitted.get_mut(first..end))
+                .filter(|slots| !slots.contains(&true))
+                .ok_or_else(|| {
+                    Error::failed(format!(
+                        "the task emitted candidates {first}..{} of {}, which is out of range or twice",
+                        first + views.len(),
+                        phis.len()
+                    ))
+                })?;
+            slots.fill(true);
+            each(first, views)
+        })?;
+        match emitted.iter().position(|done| !done) {
+            Some(missing) => Err(Error::failed(format!("the task emitted no prediction for candidate {missing}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Natural metric values of the candidates; counts nothing.
+    fn evaluate(&self, phis: &[impl AsRef<[f32]>], rows: &Rows) -> Result<Vec<f64>> {
+        let mut values = vec![0.0; phis.len()];
+        self.predict(phis, rows, &mut |first, views| {
+            let evaluated: Result<Vec<f64>> = if views.len() == 1 {
+                views.iter().map(|views| self.metric.evaluate(views)).collect()
+            } else {
+                self.pool
+                    .install(|| views.par_iter().map(|views| self.metric.evaluate(views)).collect())
+            };
+            let evaluated = evaluated.map_err(|error| {
+                error.context(format!(
+                    "metric `{}` on {}",
+                    self.metric_name,
+                    describe(rows)
+                ))
+            })?;
+            values[first..first + views.len()].copy_from_slice(&evaluated);
+            Ok(())
+        })?;
+        Ok(values)
+    }
+
+    fn count(&self, queries: usize) {
+        self.queries.set(self.queries.get() + queries as u64);
+    }
+
+    /// Natural metric values of the candidates on a part of the validation split: one query each.
+    ///
+    /// # Errors
+    ///
+    /// Those of the task and of the metric.
+    pub fn query(&self, phis: &[impl AsRef<[f32]>], part: Part) -> Result<Vec<f64>> {
+        self.count(phis.len());
+        let split = Split::Validation;
+        self.evaluate(phis, &Rows { split, part })
+    }
+
+    /// Natural metric values of the candidates on every validation fold: one query each, however many folds.
+    ///
+    /// # Errors
+    ///
+    /// Those of the task and of the metric.
+    pub fn observe(&self, phis: &[impl AsRef<[f32]>], folds: usize) -> Result<Vec<Observation>> {
+        self.count(phis.len());
+        let mut observations = vec![Observation { folds: Vec::with_capacity(folds) }; phis.len()];
+        for index in 0..folds {
+            let part = Part::Fold { index, count: folds };
+            let values = self.evaluate(phis, &Rows { split: Split::Validation, part }).map_err(|error| {
+                error.hint("fewer folds hold more rows each: set `observation.folds` or `finetune.accept_folds`")
+            })?;
+            for (observation, value) in observations.iter_mut().zip(values) {
+                observation.folds.push(value);
+            }
+        }
+        Ok(observations)
+    }
+
+    /// The value on the whole validation split: one query.
+    ///
+    /// # Errors
+    ///
+    /// Those of the task and of the metric.
+    pub fn validation(&self, phi: &[f32]) -> Result<f64> {
+        let values = self.query(&[phi], Part::All)?;
+        Ok(values.first().copied().unwrap_or_default())
+    }
+
+    /// The value on the test split; reported, never selected on, and so no query.
+    ///
+    /// # Errors
+    ///
+    /// Those of the task and of the metric.
+    pub fn test(&self, phi: &[f32]) -> Result<f64> {
+        let values = self.evaluate(&[phi], &Rows::all(Split::Test))?;
+        Ok(values.first().copied().unwrap_or_default())
+    }
+}
+
+fn describe(rows: &Rows) -> String {
+    let split = rows.split.name();
+    match rows.part {
+        Part::All => format!("the {split} split"),
+        Part::Fold { index, count } => format!("{split} fold {} of {count}", index + 1),
+        Part::Sample { size, .. } => format!("{size} rows of the {split} split"),
+    }
+}

@@ -1,0 +1,78 @@
+//! A metric as users type it: `NAME` or `NAME:key=value,...`.
+
+use metricopt_sdk::{DynMetric, Error, MetricEntry, Result};
+use serde_json::{Map, Value};
+
+use crate::config::parse_scalar;
+use crate::registry::Registry;
+use crate::suggest;
+
+/// A metric name with the options that were typed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MetricSpec {
+    /// The name.
+    pub name: String,
+    /// The options, over the metric's defaults.
+    pub options: Map<String, Value>,
+}
+
+impl MetricSpec {
+    /// Reads `NAME[:key=value,...]`.
+    ///
+    /// # Errors
+    ///
+    /// If an option is not of the form `key=value`.
+    ///
+    /// ```
+    /// use metricopt_host::metric_spec::MetricSpec;
+    ///
+    /// let spec = MetricSpec::parse("precision-at-recall:recall=0.9")?;
+    /// assert_eq!(spec.name, "precision-at-recall");
+    /// assert_eq!(spec.options["recall"], 0.9);
+    /// assert!(MetricSpec::parse("f1:recall").is_err());
+    /// # Ok::<(), metricopt_sdk::Error>(())
+    /// ```
+    pub fn parse(text: &str) -> Result<Self> {
+        let (name, options) = text.split_once(':').unwrap_or((text, ""));
+        let mut map = Map::new();
+        for option in options.split(',').filter(|option| !option.is_empty()) {
+            let Some((key, value)) = option.split_once('=') else {
+                return Err(Error::configuration(format!("metric option `{option}` has no value"))
+                    .hint(format!("write `{name}:{option}=VALUE`")));
+            };
+            map.insert(key.trim().to_owned(), parse_scalar(value.trim()));
+        }
+        Ok(Self {
+            name: name.trim().to_owned(),
+            options: map,
+        })
+    }
+
+    /// Finds and configures the metric.
+    ///
+    /// # Errors
+    ///
+    /// If the metric or an option does not exist, or a value does not fit.
+    pub fn create(&self, registry: &Registry) -> Result<(&'static MetricEntry, Box<dyn DynMetric>)> {
+        let entry = registry.find_metric(&self.name)?;
+        let mut config = match (entry.defaults)() {
+            Value::Object(defaults) => defaults,
+            _ => Map::new(),
+        };
+        for (key, value) in &self.options {
+            if !config.contains_key(key) {
+                let names: Vec<&str> = config.keys().map(String::as_str).collect();
+                let error = Error::configuration(format!("metric `{}` has no option `{key}`", self.name));
+                return Err(if names.is_empty() {
+                    error.hint(format!("`{}` takes no options", self.name))
+                } else {
+                    error.hint(suggest::hint(key, names))
+                });
+            }
+            config.insert(key.clone(), value.clone());
+        }
+        let metric = (entry.create)(&Value::Object(config))
+            .map_err(|error| error.context(format!("metric `{}`", self.name)).hint(format!("see `host describe {}`", self.name)))?;
+        Ok((entry, metric))
+    }
+}

@@ -1,0 +1,135 @@
+//! Binary results as safetensors files, each with a format version in its metadata.
+
+use metricopt_sdk::{Error, Result, Site};
+use safetensors::{Dtype, tensor::TensorView};
+use std::collections::HashMap;
+
+use crate::engine::trajectory::{Interpolation, Trajectories};
+use crate::engine::value_function::ValueFunction;
+
+/// Version of all three formats.
+const VERSION: &str = "1";
+
+/// Tensors on their way into a file.
+#[derive(Default)]
+struct Tensors(Vec<(String, Dtype, Vec<usize>, Vec<u8>)>);
+
+impl Tensors {
+    fn f32(&mut self, name: impl Into<String>, shape: &[usize], values: impl IntoIterator<Item = f32>) {
+        let bytes = values.into_iter().flat_map(f32::to_le_bytes).collect();
+        self.0.push((name.into(), Dtype::F32, shape.to_vec(), bytes));
+    }
+
+    fn f64(&mut self, name: impl Into<String>, shape: &[usize], values: impl IntoIterator<Item = f64>) {
+        let bytes = values.into_iter().flat_map(f64::to_le_bytes).collect();
+        self.0.push((name.into(), Dtype::F64, shape.to_vec(), bytes));
+    }
+
+    fn i64(&mut self, name: impl Into<String>, shape: &[usize], values: impl IntoIterator<Item = i64>) {
+        let bytes = values.into_iter().flat_map(i64::to_le_bytes).collect();
+        self.0.push((name.into(), Dtype::I64, shape.to_vec(), bytes));
+    }
+
+    fn file(&self, format: &str) -> Result<Vec<u8>> {
+        let failed = |error: safetensors::SafeTensorError| Error::failed(format!("cannot write a {format} file: {error}"));
+        let views: Result<Vec<(&str, TensorView<'_>)>> = self
+            .0
+            .iter()
+            .map(|(name, dtype, shape, bytes)| {
+                Ok((name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).map_err(failed)?))
+            })
+            .collect();
+        // One entry only: the order of several would differ from run to run.
+        let metadata = HashMap::from([("format".to_owned(), format!("metricopt.{format}.{VERSION}"))]);
+        safetensors::serialize(views?, Some(metadata)).map_err(failed)
+    }
+}
+
+/// `adapter.safetensors`: for every site `NAME.scale` and `NAME.shift` f32 `[channels]`, the factors and summands
+/// themselves (1 and 0 for the pre-trained network).
+///
+/// # Errors
+///
+/// If two sites share a name.
+pub fn adapter_file(phi: &[f32], sites: &[Site]) -> Result<Vec<u8>> {
+    let mut tensors = Tensors::default();
+    let mut rest = phi;
+    for site in sites {
+        let (Some(scale), Some(shift)) = (rest.get(..site.channels), rest.get(site.channels..2 * site.channels)) else {
+            return Err(Error::failed(format!("the adapter is too short for site `{}`", site.name)));
+        };
+        rest = &rest[2 * site.channels..];
+        tensors.f32(format!("{}.scale", site.name), &[site.channels], scale.iter().map(|d| 1.0 + d));
+        tensors.f32(format!("{}.shift", site.name), &[site.channels], shift.iter().copied());
+    }
+    tensors.file("adapter")
+}
+
+/// `trajectories.safetensors`: `points` f32 `[K, T + 1, D]`; `observed_steps` i64 `[O]`; `observations` f64
+/// `[K, O, folds]`, natural values; `interpolated_mean` and `interpolated_deviation` f64 `[K, T + 1]`, signed and
+/// standardised by `standard_mean` and `standard_deviation` f64 `[1]`; `learning_rates` and `start_sd` f64 `[K]`;
+/// `class_weights` f32 `[K, C]`.
+///
+/// # Errors
+///
+/// If the tensors do not fit together.
+pub fn trajectories_file(trajectories: &Trajectories, interpolation: &Interpolation) -> Result<Vec<u8>> {
+    let (k, points) = (trajectories.count(), trajectories.steps + 1);
+    let folds = trajectories
+        .observations
+        .first()
+        .and_then(|run| run.first())
+        .map_or(0, |observation| observation.folds.len());
+    let classes = trajectories.settings.first().map_or(0, |settings| settings.class_weights.len());
+    let mut tensors = Tensors::default();
+    tensors.f32("points", &[k, points, trajectories.dimensions], trajectories.points.iter().copied());
+    tensors.i64("observed_steps", &[trajectories.observed.len()], trajectories.observed.iter().map(|&t| t as i64));
+    tensors.f64(
+        "observations",
+        &[k, trajectories.observed.len(), folds],
+        trajectories
+            .observations
+            .iter()
+            .flatten()
+            .flat_map(|observation| observation.folds.iter().copied()),
+    );
+    let values = interpolation.values();
+    tensors.f64("interpolated_mean", &[k, points], values.iter().map(|&(mean, _)| mean));
+    tensors.f64("interpolated_deviation", &[k, points], values.iter().map(|&(_, deviation)| deviation));
+    tensors.f64("standard_mean", &[1], [interpolation.mean]);
+    tensors.f64("standard_deviation", &[1], [interpolation.deviation]);
+    tensors.f64("learning_rates", &[k], trajectories.settings.iter().map(|settings| settings.learning_rate));
+    tensors.f64("start_sd", &[k], trajectories.settings.iter().map(|settings| settings.start_sd));
+    tensors.f32(
+        "class_weights",
+        &[k, classes],
+        trajectories
+            .settings
+            .iter()
+            .flat_map(|settings| settings.class_weights.iter().copied()),
+    );
+    tensors.file("trajectories")
+}
+
+/// `value_function.safetensors`: `weights` f32, flat, layer by layer a matrix `[in, out]` and a bias `[out]`; `widths`
+/// i64, inputs and hidden layers; `directions` f32 `[k, D]`, absent for raw input; `input_scale`, `standard_mean` and
+/// `standard_deviation` f64 `[1]`. It predicts the signed metric, standardised; lower is better.
+///
+/// # Errors
+///
+/// If the tensors do not fit together.
+pub fn value_function_file(function: &ValueFunction) -> Result<Vec<u8>> {
+    let mut tensors = Tensors::default();
+    let weights = function.mlp.weights();
+    tensors.f32("weights", &[weights.len()], weights.iter().copied());
+    let widths = function.mlp.widths();
+    tensors.i64("widths", &[widths.len()], widths.iter().map(|&width| width as i64));
+    let projection = &function.projection;
+    if let Some(directions) = projection.directions() {
+        tensors.f32("directions", &[projection.outputs(), projection.dimensions()], directions.iter().copied());
+    }
+    tensors.f64("input_scale", &[1], [projection.scale()]);
+    tensors.f64("standard_mean", &[1], [function.mean]);
+    tensors.f64("standard_deviation", &[1], [function.deviation]);
+    tensors.file("value-function")
+}

@@ -1,0 +1,180 @@
+//! The run directory: one run, never half a file.
+
+use metricopt_sdk::{Error, Result};
+use serde::Serialize;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use super::artifacts::{adapter_file, trajectories_file, value_function_file};
+use crate::engine::events::{Artifact, Event, Recorder};
+
+/// Version of the records in `events.jsonl`.
+const EVENTS_VERSION: u32 = 1;
+
+/// A directory that belongs to one run.
+///
+/// Files are written beside their place and renamed, so that a reader never sees half of one; `events.jsonl` grows by
+/// whole lines.
+#[derive(Debug)]
+pub struct RunDirectory {
+    path: PathBuf,
+    events: BufWriter<File>,
+    created: bool,
+    holds_results: bool,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    version: u32,
+    #[serde(flatten)]
+    event: &'a Event,
+}
+
+impl RunDirectory {
+    /// Takes the given directory, which must be new or empty.
+    ///
+    /// # Errors
+    ///
+    /// If it holds anything or cannot be written.
+    pub fn create(path: &Path) -> Result<Self> {
+        let created = !path.exists();
+        fs::create_dir_all(path).map_err(|error| cannot_write(path, &error))?;
+        let mut entries = fs::read_dir(path).map_err(|error| cannot_write(path, &error))?;
+        if entries.next().is_some() {
+            return Err(occupied(path));
+        }
+        Self::begin(path.to_owned(), created)
+    }
+
+    /// Makes a new numbered directory `NAME-1`, `NAME-2`, ... in the given folder.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be written.
+    pub fn create_numbered(folder: &Path, name: &str) -> Result<Self> {
+        fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
+        let taken = fs::read_dir(folder)
+            .map_err(|error| cannot_write(folder, &error))?
+            .filter_map(|entry| {
+                let entry = entry.ok()?.file_name().into_string().ok()?;
+                entry.strip_prefix(name)?.strip_prefix('-')?.parse::<u64>().ok()
+            })
+            .max()
+            .unwrap_or(0);
+        for number in taken + 1.. {
+            let path = folder.join(format!("{name}-{number}"));
+            match fs::create_dir(&path) {
+                Ok(()) => return Self::begin(path, true),
+                // Another run took the number a moment ago.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(cannot_write(&path, &error)),
+            }
+        }
+        Err(Error::failed(format!("no free run number in `{}`", folder.display())))
+    }
+
+    fn begin(path: PathBuf, created: bool) -> Result<Self> {
+        let events = path.join("events.jsonl");
+        // Exclusive creation: of two runs that found the directory empty, one gets it.
+        let file = File::create_new(&events).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => occupied(&path),
+            _ => cannot_write(&events, &error),
+        })?;
+        Ok(Self {
+            path,
+            events: BufWriter::new(file),
+            created,
+            holds_results: false,
+        })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes a whole file at once.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written; nothing stays behind then.
+    pub fn write(&self, name: &str, contents: &[u8]) -> Result<()> {
+        let path = self.path.join(name);
+        let temporary = self.path.join(format!("{name}.tmp"));
+        let written = File::create(&temporary).and_then(|mut file| {
+            file.write_all(contents)?;
+            file.sync_all()
+        });
+        written.and_then(|()| fs::rename(&temporary, &path)).map_err(|error| {
+            // If even the removal fails, the first error is the one to tell.
+            let _ = fs::remove_file(&temporary);
+            cannot_write(&path, &error)
+        })
+    }
+
+    /// Puts all events on disk.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be written.
+    pub fn flush(&mut self) -> Result<()> {
+        self.events
+            .flush()
+            .map_err(|error| cannot_write(&self.path.join("events.jsonl"), &error))
+    }
+
+    /// Ends a run that failed: whether anything worth keeping is there. If not, what the run created is removed, so that
+    /// the same command can be tried again.
+    pub fn abandon(mut self) -> bool {
+        if self.holds_results {
+            // A full disk may be why the run failed; the events that fit are there.
+            let _ = self.flush();
+            return true;
+        }
+        for name in ["events.jsonl", "config.toml"] {
+            let _ = fs::remove_file(self.path.join(name));
+        }
+        if self.created {
+            let _ = fs::remove_dir(&self.path);
+        }
+        false
+    }
+}
+
+impl Recorder for RunDirectory {
+    fn record(&mut self, event: &Event) -> Result<()> {
+        let line = Line {
+            version: EVENTS_VERSION,
+            event,
+        };
+        let line = serde_json::to_string(&line).map_err(|error| Error::failed(format!("cannot write an event: {error}")))?;
+        writeln!(self.events, "{line}").map_err(|error| cannot_write(&self.path.join("events.jsonl"), &error))
+    }
+
+    fn save(&mut self, artifact: Artifact<'_>) -> Result<()> {
+        match artifact {
+            Artifact::Trajectories(trajectories, interpolation) => {
+                self.write("trajectories.safetensors", &trajectories_file(trajectories, interpolation)?)?;
+            }
+            Artifact::ValueFunction(function) => {
+                self.write("value_function.safetensors", &value_function_file(function)?)?;
+            }
+            Artifact::Adapter(phi, sites) => {
+                self.write("adapter.safetensors", &adapter_file(phi, sites)?)?;
+            }
+        }
+        self.holds_results = true;
+        self.flush()
+    }
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Error {
+    Error::data(format!("cannot write `{}`: {error}", path.display()))
+        .hint("choose a folder with room that you may write to with `--out DIR`")
+}
+
+fn occupied(path: &Path) -> Error {
+    Error::data(format!("`{}` already holds files", path.display()))
+        .hint("every run has a directory of its own: choose another `--out DIR`, or none for a new one in `runs`")
+}

@@ -1,0 +1,9 @@
+//! What a run leaves behind.
+
+mod artifacts;
+mod directory;
+mod summary;
+
+pub use artifacts::{adapter_file, trajectories_file, value_function_file};
+pub use directory::RunDirectory;
+pub use summary::{MetricSummary, Summary};

@@ -1,0 +1,88 @@
+//! What the tests share.
+
+use metricopt_sdk::{Classification, OwnedClassification, Result, metrics};
+use serde_json::Value;
+
+pub(crate) fn binary(scores: &[f32], labels: &[i64]) -> OwnedClassification {
+    Classification::binary(scores, labels).unwrap().to_owned()
+}
+
+pub(crate) fn several(scores: &[f32], labels: &[i64], classes: usize) -> OwnedClassification {
+    Classification::multiclass(scores, labels, classes)
+        .unwrap()
+        .to_owned()
+}
+
+/// The value of the metric of that name, through everything that stands between a host and it.
+pub(crate) fn evaluate(name: &str, config: &Value, input: &OwnedClassification) -> Result<f64> {
+    let entry = metrics()
+        .into_iter()
+        .find(|entry| entry.name == name)
+        .unwrap();
+    let metric = (entry.create)(config)?;
+    input.with_views(|views| metric.evaluate(views))
+}
+
+#[track_caller]
+pub(crate) fn assert_close(actual: f64, expected: f64, tolerance: f64, what: &str) {
+    assert!(
+        (actual - expected).abs() <= tolerance,
+        "{what}: {actual} is not {expected}"
+    );
+}
+
+/// Checks a table of values.
+#[track_caller]
+pub(crate) fn assert_values(
+    input: &OwnedClassification,
+    tolerance: f64,
+    expected: &[(&str, Value, f64)],
+) {
+    for (name, config, expected) in expected {
+        let actual = evaluate(name, config, input).unwrap();
+        assert_close(actual, *expected, tolerance, &format!("{name} {config}"));
+    }
+}
+
+/// Knuth's generator, the same in `golden.rs`'s Python.
+pub(crate) struct Lcg(pub(crate) u64);
+
+impl Lcg {
+    /// 24 bits.
+    pub(crate) fn bits(&mut self) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 >> 40
+    }
+}
+
+/// About three in ten positive, at scores that are somewhat higher; ties wherever `levels` is small.
+pub(crate) fn generate_binary(samples: usize, levels: u64, seed: u64) -> OwnedClassification {
+    let mut random = Lcg(seed);
+    let (scores, labels): (Vec<_>, Vec<_>) = (0..samples)
+        .map(|_| {
+            let label = u64::from(random.bits() < 5_000_000);
+            let level = ((random.bits() * levels) >> 24) + label * (levels / 4);
+            (level as f32 / (levels + levels / 4) as f32, label as i64)
+        })
+        .unzip();
+    binary(&scores, &labels)
+}
+
+/// Probabilities of several classes, higher at the label.
+pub(crate) fn generate_several(samples: usize, classes: u64, seed: u64) -> OwnedClassification {
+    let mut random = Lcg(seed);
+    let (mut scores, mut labels) = (Vec::new(), Vec::new());
+    for _ in 0..samples {
+        let label = (random.bits() * classes) >> 24;
+        let weights: Vec<u64> = (0..classes)
+            .map(|class| (1 + (random.bits() >> 19) + 8 * u64::from(class == label)).pow(2))
+            .collect();
+        let total: u64 = weights.iter().sum();
+        scores.extend(weights.iter().map(|&weight| weight as f32 / total as f32));
+        labels.push(label as i64);
+    }
+    several(&scores, &labels, classes as usize)
+}
