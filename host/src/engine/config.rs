@@ -61,7 +61,7 @@ impl Default for CalibrationConfig {
     fn default() -> Self {
         Self {
             width: None,
-            tolerance: 0.1,
+            tolerance: 0.02,
             probes: 8,
             rows: 2048,
         }
@@ -135,8 +135,9 @@ pub struct ValueFunctionConfig {
     pub fisher_positive: f64,
     /// Fisher ratio above which two points count as discriminable (negative pair).
     pub fisher_negative: f64,
-    /// Trajectories held out to measure the rank correlation; the final fit sees them all.
-    pub holdout: usize,
+    /// Folds of the cross-validation over trajectories that measures the rank correlation, 2 to 1000; 0 or 1 to trust
+    /// the value function without measuring.
+    pub folds: usize,
     /// Rank correlation below which the value gradient loses weight and a warning is given, 0 to 1.
     pub min_correlation: f64,
 }
@@ -150,7 +151,7 @@ impl Default for ValueFunctionConfig {
             gamma: 1.0,
             fisher_positive: 1.0,
             fisher_negative: 4.0,
-            holdout: 4,
+            folds: 6,
             min_correlation: 0.8,
         }
     }
@@ -474,12 +475,7 @@ impl EngineConfig {
             value.fisher_positive,
             1e6,
         );
-        p.count(
-            "value_function.holdout",
-            value.holdout,
-            0,
-            trajectories.count.saturating_sub(1),
-        );
+        p.count("value_function.folds", value.folds, 0, 1000);
         p.within("value_function.min_correlation", value.min_correlation, 0.0, 1.0);
 
         let meta = &self.meta_training;

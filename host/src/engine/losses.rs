@@ -49,24 +49,30 @@ pub fn triplets(
     rng: &mut Stream,
 ) -> Vec<Triplet> {
     let n = means.len();
+    let variances: Vec<f64> = deviations.iter().map(|s| s * s).collect();
+    let mut pick = |candidates: &[u32]| candidates[rng.random_range(0..candidates.len())] as usize;
     let (mut positives, mut negatives) = (Vec::with_capacity(n), Vec::with_capacity(n));
     let mut triplets = Vec::with_capacity(n);
     for anchor in 0..n {
         positives.clear();
         negatives.clear();
-        for other in (0..n).filter(|&other| other != anchor) {
-            let ratio = fisher_ratio((means[anchor], deviations[anchor]), (means[other], deviations[other]));
-            if ratio < low {
-                positives.push(other);
-            } else if ratio > high {
-                negatives.push(other);
+        for other in 0..n {
+            // Fisher's ratio against its bounds, without a division for each of the n^2 pairs.
+            let difference = (means[anchor] - means[other]).powi(2);
+            let noise = (variances[anchor] + variances[other]).max(f64::MIN_POSITIVE);
+            if difference < low * noise {
+                if other != anchor {
+                    positives.push(other as u32);
+                }
+            } else if difference > high * noise {
+                negatives.push(other as u32);
             }
         }
         if !positives.is_empty() && !negatives.is_empty() {
             triplets.push(Triplet {
                 anchor,
-                positive: positives[rng.random_range(0..positives.len())],
-                negative: negatives[rng.random_range(0..negatives.len())],
+                positive: pick(&positives),
+                negative: pick(&negatives),
             });
         }
     }

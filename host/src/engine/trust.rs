@@ -1,11 +1,14 @@
 //! How far a value function can be trusted: its rank correlation on trajectories it has not seen.
 
 use metricopt_sdk::Result;
+use rayon::prelude::*;
 
 use super::config::EngineConfig;
 use super::mlp::Tape;
+use super::observe::Observer;
 use super::statistics::{correlation, rank_correlation};
 use super::trajectory::{Interpolation, Trajectories};
+use super::tune::Progress;
 use super::value_function::{TrainingSet, ValueFunction, train};
 
 /// Agreement of predictions and observations on held-out trajectories.
@@ -23,55 +26,64 @@ pub struct Trained {
     pub function: ValueFunction,
     /// What it was trained on.
     pub set: TrainingSet,
-    /// Agreement on held-out trajectories of one trained without them; `None` if none were held out.
+    /// Agreement on held-out trajectories; `None` if it was not measured.
     pub agreement: Option<Agreement>,
     /// Weight of its direction: 1 from the least correlation asked for, falling in proportion to 0.
     pub weight: f64,
 }
 
-/// Trains on all trajectories but the last few, measures on those, and trains again on all.
+/// Trains on all trajectories, and measures by cross-validation: every trajectory is predicted by a value function
+/// that was trained without it.
 ///
-/// `None` if the trajectories hold nothing to learn.
+/// `None` if the trajectories hold nothing to learn. The folds are trained side by side; `progress` hears finished and
+/// total iterations.
 ///
 /// # Errors
 ///
-/// Those of `progress`, which hears finished and total iterations.
+/// That the user asked to stop.
 pub fn train_and_measure(
+    observer: &Observer<'_>,
     config: &EngineConfig,
     trajectories: &Trajectories,
     interpolation: &Interpolation,
-    sign: f64,
     seed: u64,
-    progress: &dyn Fn(u64, u64) -> Result<()>,
+    progress: &Progress<'_>,
 ) -> Result<Option<Trained>> {
     let (value, meta) = (&config.value_function, &config.meta_training);
-    let count = trajectories.count();
-    let kept = count.saturating_sub(value.holdout);
-    let everything: Vec<usize> = (0..count).collect();
-    let iterations = meta.iterations as u64;
-    let rounds = if value.holdout > 0 { 2 } else { 1 };
-    let fit = |chosen: &[usize], round: u64| {
+    let call = observer.call;
+    let folds = if value.folds > 1 { value.folds.min(trajectories.count()) } else { 0 };
+    let total = ((folds + 1) * meta.iterations) as u64;
+    progress("value function", 0, total);
+    let fit = |chosen: &[usize], heard: &mut dyn FnMut(usize)| {
         train(value, meta, trajectories, interpolation, chosen, seed, |iteration| {
-            progress(round * iterations + iteration as u64, rounds * iterations)
+            heard(iteration);
+            call.check()
         })
     };
-    let agreement = if value.holdout > 0 {
-        let Some((function, _)) = fit(&everything[..kept], 0)? else {
-            return Ok(None);
+    let fold_of = |k: usize| k * folds / trajectories.count();
+    let held_out: Result<Vec<Vec<(f64, f64)>>> = observer.pool.install(|| {
+        let one = |fold: usize| {
+            let (test, training): (Vec<usize>, Vec<usize>) =
+                (0..trajectories.count()).partition(|&k| fold_of(k) == fold);
+            let fitted = fit(&training, &mut |_| ())?;
+            Ok(fitted.map_or_else(Vec::new, |(function, _)| predict(&function, trajectories, interpolation, &test)))
         };
-        Some(measure(&function, trajectories, &everything[kept..], sign))
-    } else {
-        None
-    };
-    let Some((function, set)) = fit(&everything, rounds - 1)? else {
-        return Ok(None);
-    };
-    let weight = agreement.map_or(1.0, |agreement| weight(agreement.rank, value.min_correlation));
-    Ok(Some(Trained {
+        (0..folds).into_par_iter().map(one).collect()
+    });
+    let (predicted, observed): (Vec<f64>, Vec<f64>) = held_out?.into_iter().flatten().unzip();
+    let agreement = (!predicted.is_empty()).then(|| Agreement {
+        rank: rank_correlation(&predicted, &observed),
+        linear: correlation(&predicted, &observed),
+    });
+
+    let everything: Vec<usize> = (0..trajectories.count()).collect();
+    let base = (folds * meta.iterations) as u64;
+    let fitted = fit(&everything, &mut |iteration| progress("value function", base + iteration as u64, total))?;
+    Ok(fitted.map(|(function, set)| Trained {
         function,
         set,
         agreement,
-        weight,
+        weight: agreement.map_or(1.0, |agreement| weight(agreement.rank, value.min_correlation)),
     }))
 }
 
@@ -79,20 +91,21 @@ fn weight(rank: f64, least: f64) -> f64 {
     if least <= 0.0 { 1.0 } else { (rank / least).clamp(0.0, 1.0) }
 }
 
-/// Agreement over the observed points of the given trajectories.
-fn measure(function: &ValueFunction, trajectories: &Trajectories, chosen: &[usize], sign: f64) -> Agreement {
+/// Predicted and interpolated metric at the observed steps of the given trajectories, standardised.
+fn predict(
+    function: &ValueFunction,
+    trajectories: &Trajectories,
+    interpolation: &Interpolation,
+    chosen: &[usize],
+) -> Vec<(f64, f64)> {
     let mut tape = Tape::default();
-    let (mut predicted, mut observed) = (Vec::new(), Vec::new());
+    let mut pairs = Vec::with_capacity(chosen.len() * trajectories.observed.len());
     for &k in chosen {
-        for (&t, observation) in trajectories.observed.iter().zip(&trajectories.observations[k]) {
-            predicted.push(function.value(trajectories.point(k, t), &mut tape));
-            observed.push(sign * observation.mean());
+        for t in 0..=trajectories.steps {
+            pairs.push((function.value(trajectories.point(k, t), &mut tape), interpolation.at(k, t).0));
         }
     }
-    Agreement {
-        rank: rank_correlation(&predicted, &observed),
-        linear: correlation(&predicted, &observed),
-    }
+    pairs
 }
 
 #[cfg(test)]

@@ -150,11 +150,7 @@ pub fn tune(
     let interpolation = interpolate_observations(&trajectories, sign);
     recorder.save(Artifact::Trajectories(&trajectories, &interpolation))?;
 
-    let trained = train_and_measure(config, &trajectories, &interpolation, sign, seed, &|done, total| {
-        observer.call.check()?;
-        progress("value function", done, total);
-        Ok(())
-    })?;
+    let trained = train_and_measure(observer, config, &trajectories, &interpolation, seed, progress)?;
     let agreement = trained.as_ref().and_then(|trained| trained.agreement);
     let value_weight = trained.as_ref().map_or(0.0, |trained| trained.weight);
     recorder.record(&Event::ValueFunctionTrained {

@@ -36,7 +36,7 @@ impl Default for Pretraining {
         Self {
             hidden: vec![100, 100],
             epochs: 15,
-            batch_size: 256,
+            batch_size: 512,
             learning_rate: 1e-3,
             class_weight: 1.0,
             early_stopping: 0.1,

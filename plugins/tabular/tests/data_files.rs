@@ -1,5 +1,10 @@
 //! Files made by hand, well-formed and hostile, through the public functions.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of these tests are tests too"
+)]
+
 use std::{
     fs,
     io::Write,
@@ -127,21 +132,51 @@ fn the_wider_of_two_libsvm_files_gives_the_width() {
 #[test]
 fn malformed_libsvm_files() {
     for (content, expected) in [
-        ("1 1:1\n0 0:1\n", "`x` line 2: feature 0: the features of this format count from 1"),
-        ("1 2:1 1:1\n", "`x` line 1: feature 1 stands after feature 2"),
+        (
+            "1 1:1\n0 0:1\n",
+            "`x` line 2: feature 0: the features of this format count from 1",
+        ),
+        (
+            "1 2:1 1:1\n",
+            "`x` line 1: feature 1 stands after feature 2",
+        ),
         ("1 2:1 2:1\n", "`x` line 1: feature 2 occurs twice"),
         ("1 1:\n", "`x` line 1: feature 1: a number is missing"),
-        ("1 1:nan\n", "`x` line 1: feature 1: `nan` is not a finite number"),
-        ("1 1:1e99\n", "`x` line 1: feature 1: `1e99` is beyond the range of 32-bit numbers"),
+        (
+            "1 1:nan\n",
+            "`x` line 1: feature 1: `nan` is not a finite number",
+        ),
+        (
+            "1 1:1e99\n",
+            "`x` line 1: feature 1: `1e99` is beyond the range of 32-bit numbers",
+        ),
         ("1 x:1\n", "`x` line 1: `x` is not a feature number"),
         ("1 -1:1\n", "`x` line 1: `-1` is not a feature number"),
         ("1 1;1\n", "`x` line 1: expected `index:value`, found `1;1`"),
-        ("1 qid:3 1:1\n", "`x` line 1: `qid` belongs to ranking data, which this task does not take"),
-        ("1:1 2:1\n", "`x` line 1: expected a label first, found the feature `1:1`"),
-        ("1 4294967295:1\n", "`x` line 1: feature 4294967295 is beyond the 1048576 features a table may have"),
-        ("1 99999999999999999999:1\n", "`x` line 1: `99999999999999999999` is not a feature number"),
-        ("inf 1:1\n", "`x` line 1: the label `inf` is not a finite number"),
-        ("1 1:1\n1 1:2\n", "`x`: all 2 rows have the same label, `1`: a binary task needs both classes"),
+        (
+            "1 qid:3 1:1\n",
+            "`x` line 1: `qid` belongs to ranking data, which this task does not take",
+        ),
+        (
+            "1:1 2:1\n",
+            "`x` line 1: expected a label first, found the feature `1:1`",
+        ),
+        (
+            "1 4294967295:1\n",
+            "`x` line 1: feature 4294967295 is beyond the 1048576 features a table may have",
+        ),
+        (
+            "1 99999999999999999999:1\n",
+            "`x` line 1: `99999999999999999999` is not a feature number",
+        ),
+        (
+            "inf 1:1\n",
+            "`x` line 1: the label `inf` is not a finite number",
+        ),
+        (
+            "1 1:1\n1 1:2\n",
+            "`x`: all 2 rows have the same label, `1`: a binary task needs both classes",
+        ),
         ("1\n0\n", "`x` has labels but no features"),
         ("# nothing\n", "`x` has no rows"),
         ("\n \n", "`x` has no rows"),
@@ -156,7 +191,7 @@ fn a_table_too_large_for_memory_is_refused_before_it_is_made() {
     content += &"0 1:1\n".repeat(600);
     assert_eq!(
         message(libsvm(content)),
-        "`x`: 601 rows of 1048576 features are more than the 536870912 values a dense table may hold"
+        "`x`: at least 513 rows of 1048576 features are more than the 536870912 values a table may hold"
     );
 }
 
@@ -219,7 +254,11 @@ fn the_label_of_a_csv_file_by_name_and_by_number() {
         assert_eq!(train.names, ["b", "c"]);
     }
     let error = load(Column::Name("klass".into()), None).unwrap_err();
-    assert!(error.to_string().ends_with("line 1: there is no column `klass`"));
+    assert!(
+        error
+            .to_string()
+            .ends_with("line 1: there is no column `klass`")
+    );
     assert_eq!(error.hints(), ["the columns are `class`, `b`, `c`"]);
     assert_eq!(
         message(load(Column::Number(3), None)),
@@ -234,22 +273,46 @@ fn the_label_of_a_csv_file_by_name_and_by_number() {
 #[test]
 fn malformed_csv_files() {
     for (content, expected) in [
-        ("a,b,y\n1,2,0\n1,1\n", "`x` line 3: expected 3 columns, found 2"),
-        ("a,b,y\n1,2,0\n\n1,2,3,1\n", "`x` line 4: expected 3 columns, found 4"),
+        (
+            "a,b,y\n1,2,0\n1,1\n",
+            "`x` line 3: expected 3 columns, found 2",
+        ),
+        (
+            "a,b,y\n1,2,0\n\n1,2,3,1\n",
+            "`x` line 4: expected 3 columns, found 4",
+        ),
         ("a,b,y\n1,,0\n", "`x` line 2: column 1: a number is missing"),
         ("a,b,y\n1,2,\n", "`x` line 2: the label is missing"),
-        ("a,b,y\n1,NaN,0\n", "`x` line 2: column 1: `NaN` is not a finite number"),
-        ("a,b,y\n1,-1e40,0\n", "`x` line 2: column 1: `-1e40` is beyond the range of 32-bit numbers"),
+        (
+            "a,b,y\n1,NaN,0\n",
+            "`x` line 2: column 1: `NaN` is not a finite number",
+        ),
+        (
+            "a,b,y\n1,-1e40,0\n",
+            "`x` line 2: column 1: `-1e40` is beyond the range of 32-bit numbers",
+        ),
         ("1,tw,0\n", "`x` line 1: column 1: `tw` is not a number"),
-        ("a,y\n\"1,0\n", "`x` line 2: a quotation mark is not closed on this line"),
+        (
+            "a,y\n\"1,0\n",
+            "`x` line 2: a quotation mark is not closed on this line",
+        ),
         ("a,b,y\n", "`x` has a header but no rows"),
-        ("abc\n", "`x` line 1: found one column, expected features and a label"),
-        ("a,y\n1,0\n2,0\n", "`x`: all 2 rows have the same label, `0`: a binary task needs both classes"),
+        (
+            "abc\n",
+            "`x` line 1: found one column, expected features and a label",
+        ),
+        (
+            "a,y\n1,0\n2,0\n",
+            "`x`: all 2 rows have the same label, `0`: a binary task needs both classes",
+        ),
     ] {
         assert_eq!(message(csv(content)), expected);
     }
     let error = csv("a;b;y\n1,5;2;0\n").unwrap_err();
-    assert_eq!(error.hints(), ["write decimal numbers with a point, not a comma"]);
+    assert_eq!(
+        error.hints(),
+        ["write decimal numbers with a point, not a comma"]
+    );
 }
 
 #[test]
@@ -291,7 +354,10 @@ fn covtype_files() {
     let three = row("2") + &row("7") + &row("1");
     let train = load(three.clone(), None).unwrap().train;
     assert_eq!(train.labels, [1, 0, 0]);
-    assert_eq!((&*train.names[0], &*train.names[53]), ("Elevation", "Soil_Type40"));
+    assert_eq!(
+        (&*train.names[0], &*train.names[53]),
+        ("Elevation", "Soil_Type40")
+    );
     let train = load(three, Some(Label::Number(7.0))).unwrap().train;
     assert_eq!(train.labels, [0, 1, 0]);
     assert_eq!(
@@ -314,9 +380,17 @@ fn files_that_are_no_tables() {
         (b"PK\x03\x04rest", "`x` is a zip archive"),
         (b"BZh91AY", "`x` is bzip2 data"),
         (b"\x28\xb5\x2f\xfdrest", "`x` is zstd data"),
-        (b"\n<!DOCTYPE html>\n", "`x` is a web page or XML, not a table"),
+        (
+            b"\n<!DOCTYPE html>\n",
+            "`x` is a web page or XML, not a table",
+        ),
     ] {
-        for dataset in [DatasetName::Csv, DatasetName::Libsvm, DatasetName::Covtype, DatasetName::A9a] {
+        for dataset in [
+            DatasetName::Csv,
+            DatasetName::Libsvm,
+            DatasetName::Covtype,
+            DatasetName::A9a,
+        ] {
             let folder = Folder::new();
             let path = folder.file("x", content);
             let result = data::load(&source(dataset, &path));
@@ -334,17 +408,26 @@ fn files_that_are_no_tables() {
 fn a_line_without_end_does_not_fill_the_memory() {
     let endless = gzip(&vec![b'1'; 40 << 20]);
     assert_eq!(message(csv(&endless)), "`x` line 1: is longer than 16 MiB");
-    assert_eq!(message(libsvm(&endless)), "`x` line 1: is longer than 16 MiB");
+    assert_eq!(
+        message(libsvm(&endless)),
+        "`x` line 1: is longer than 16 MiB"
+    );
 }
 
 #[test]
 fn damaged_archives() {
     let content = LIBSVM.repeat(2000).into_bytes();
     let mut options = XzOptions::with_preset(1);
-    for (name, packed) in [("gzip", gzip(&content)), ("xz", xz(&content, options.clone()))] {
+    for (name, packed) in [
+        ("gzip", gzip(&content)),
+        ("xz", xz(&content, options.clone())),
+    ] {
         for end in (8..packed.len()).step_by(7) {
             let text = message(libsvm(&packed[..end]));
-            assert!(text.contains(&format!("the {name} data is")), "{end}: {text}");
+            assert!(
+                text.contains(&format!("the {name} data is")),
+                "{end}: {text}"
+            );
         }
         for position in (6..packed.len()).step_by(5) {
             let mut damaged = packed.clone();
@@ -379,7 +462,10 @@ fn missing_files_say_where_the_data_is() {
         }
     }
     let error = data::load(&source(DatasetName::Csv, folder.0.path())).unwrap_err();
-    assert!(error.to_string().ends_with("is a folder, not a file"), "{error}");
+    assert!(
+        error.to_string().ends_with("is a folder, not a file"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -412,16 +498,26 @@ fn options_that_do_not_fit_together() {
 #[test]
 fn configuration_is_read_strictly() {
     let parse = |json| metricopt_sdk::config::parse::<Source>(&json);
-    let source = parse(serde_json::json!({"dataset": "csv", "path": "x", "label": 3, "positive": "yes"}));
+    let source =
+        parse(serde_json::json!({"dataset": "csv", "path": "x", "label": 3, "positive": "yes"}));
     let source = source.unwrap();
     assert_eq!(source.label, Some(Column::Number(3)));
     assert_eq!(source.positive, Some(Label::Text("yes".into())));
     assert_eq!(parse(serde_json::json!({})).unwrap(), Source::default());
     for (json, reason) in [
-        (serde_json::json!({"dataset": "mnist"}), "unknown variant `mnist`"),
+        (
+            serde_json::json!({"dataset": "mnist"}),
+            "unknown variant `mnist`",
+        ),
         (serde_json::json!({"pth": "x"}), "unknown field `pth`"),
-        (serde_json::json!({"label": -1}), "a column name or a number from 0"),
-        (serde_json::json!({"positive": []}), "a label: a number, a word, or true or false"),
+        (
+            serde_json::json!({"label": -1}),
+            "`label` must be a column name or a column number from 0",
+        ),
+        (
+            serde_json::json!({"positive": []}),
+            "`positive` must be a number, a word, `true` or `false`",
+        ),
     ] {
         let error = parse(json).unwrap_err().to_string();
         assert!(error.contains(reason), "{error}");
@@ -432,7 +528,10 @@ fn configuration_is_read_strictly() {
 fn row() -> impl Strategy<Value = (bool, Vec<(u32, f32)>)> {
     let value = any::<f32>().prop_filter("finite", |value| value.is_finite());
     let features = proptest::collection::btree_map(1_u32..50, value, 0..8);
-    (any::<bool>(), features.prop_map(|features| features.into_iter().collect()))
+    (
+        any::<bool>(),
+        features.prop_map(|features| features.into_iter().collect()),
+    )
 }
 
 proptest! {

