@@ -61,7 +61,7 @@ impl Default for CalibrationConfig {
     fn default() -> Self {
         Self {
             width: None,
-            tolerance: 0.02,
+            tolerance: 0.1,
             probes: 8,
             rows: 2048,
         }
@@ -171,7 +171,7 @@ pub enum MetaTrainingMode {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MetaTrainingConfig {
-    /// Reptile, or plain joint training.
+    /// Reptile, as in the paper, or plain joint training, which orders unseen adapters better at the same cost.
     pub mode: MetaTrainingMode,
     /// Outer iterations, 1 to 1000000; each takes `inner_steps` gradient steps in either mode.
     pub iterations: usize,
@@ -192,13 +192,13 @@ pub struct MetaTrainingConfig {
 impl Default for MetaTrainingConfig {
     fn default() -> Self {
         Self {
-            mode: MetaTrainingMode::Reptile,
+            mode: MetaTrainingMode::Joint,
             iterations: 400,
             inner_steps: 5,
             inner_learning_rate: 0.05,
             epsilon: 0.5,
             joint_learning_rate: 2e-3,
-            joint_weight_decay: 1e-3,
+            joint_weight_decay: 1e-2,
             batch_size: 64,
         }
     }
