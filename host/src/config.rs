@@ -47,7 +47,9 @@ impl Layers {
     pub fn new(task: &TaskEntry) -> Self {
         let mut values = to_json(&EngineConfig::default());
         let mut schema = metricopt_sdk::config::schema::<EngineConfig>();
-        if let (Value::Object(values), Some(properties)) = (&mut values, schema["properties"].as_object_mut()) {
+        if let (Value::Object(values), Some(properties)) =
+            (&mut values, schema["properties"].as_object_mut())
+        {
             values.insert("task".to_owned(), (task.defaults)());
             properties.insert("task".to_owned(), (task.schema)());
         }
@@ -67,7 +69,12 @@ impl Layers {
         let table: toml::Table = toml::from_str(text).map_err(|error| {
             let place = error
                 .span()
-                .map(|span| format!(" line {}", text[..span.start.min(text.len())].lines().count().max(1)))
+                .map(|span| {
+                    format!(
+                        " line {}",
+                        text[..span.start.min(text.len())].lines().count().max(1)
+                    )
+                })
                 .unwrap_or_default();
             Error::configuration(format!("`{}`{place}: {}", path.display(), error.message()))
         })?;
@@ -84,14 +91,20 @@ impl Layers {
     /// If it is not of that form or the key is unknown.
     pub fn set(&mut self, assignment: &str) -> Result<()> {
         let Some((key, value)) = assignment.split_once('=') else {
-            return Err(Error::configuration(format!("`--set {assignment}` has no value"))
-                .hint(format!("write `--set {assignment}=VALUE`")));
+            return Err(
+                Error::configuration(format!("`--set {assignment}` has no value"))
+                    .hint(format!("write `--set {assignment}=VALUE`")),
+            );
         };
         self.merge(key.trim(), parse_scalar(value.trim()), &Origin::CommandLine)
     }
 
     fn merge(&mut self, key: &str, value: Value, origin: &Origin) -> Result<()> {
-        let schema = if key.is_empty() { Some(&self.schema) } else { lookup(&self.schema, key) };
+        let schema = if key.is_empty() {
+            Some(&self.schema)
+        } else {
+            lookup(&self.schema, key)
+        };
         let Some(schema) = schema else {
             let mut known = Vec::new();
             leaves(&self.schema, "", &mut known);
@@ -102,22 +115,38 @@ impl Layers {
             return Err(if !close.is_empty() {
                 error.hint(suggest::hint(key, close))
             } else if self.schema["properties"].get(section).is_some() {
-                error.hint(format!("`host describe {}` lists the keys", if section == "task" { "TASK" } else { "config" }))
+                error.hint(format!(
+                    "`host describe {}` lists the keys",
+                    if section == "task" { "TASK" } else { "config" }
+                ))
             } else {
                 let sections = self.schema["properties"].as_object();
-                error.hint(suggest::hint(section, sections.into_iter().flat_map(Map::keys).map(String::as_str).collect::<Vec<_>>()))
+                error.hint(suggest::hint(
+                    section,
+                    sections
+                        .into_iter()
+                        .flat_map(Map::keys)
+                        .map(String::as_str)
+                        .collect::<Vec<_>>(),
+                ))
             });
         };
         let is_section = schema.get("properties").is_some();
         match value {
             Value::Object(entries) if is_section => {
                 for (name, value) in entries {
-                    let key = if key.is_empty() { name } else { format!("{key}.{name}") };
+                    let key = if key.is_empty() {
+                        name
+                    } else {
+                        format!("{key}.{name}")
+                    };
                     self.merge(&key, value, origin)?;
                 }
                 Ok(())
             }
-            value if is_section => Err(Error::configuration(format!("`{key}` is a group of keys, not a value: {value}"))),
+            value if is_section => Err(Error::configuration(format!(
+                "`{key}` is a group of keys, not a value: {value}"
+            ))),
             value => {
                 let mut place = &mut self.values;
                 for part in key.split('.') {
@@ -143,12 +172,14 @@ impl Layers {
         if let Value::Object(values) = &mut values {
             values.remove("task");
         }
-        let config: EngineConfig = metricopt_sdk::config::parse(&values).map_err(|error| self.explain(error))?;
+        let config: EngineConfig =
+            metricopt_sdk::config::parse(&values).map_err(|error| self.explain(error))?;
         let problems = config.problems();
         if problems.is_empty() {
             Ok(config)
         } else {
-            Err(Error::configuration(problems.join("\n       ")).hint("`host describe config` explains every key"))
+            Err(Error::configuration(problems.join("\n       "))
+                .hint("`host describe config` explains every key"))
         }
     }
 
@@ -183,7 +214,9 @@ impl Layers {
         let mut lines = Vec::new();
         let mut section = "";
         for key in &known {
-            let value = key.split('.').fold(Some(&self.values), |value, part| value?.get(part));
+            let value = key
+                .split('.')
+                .fold(Some(&self.values), |value, part| value?.get(part));
             let origin = self.origins.get(key).unwrap_or(&Origin::Default);
             let top = key.split('.').next().unwrap_or_default();
             if !section.is_empty() && section != top {
@@ -228,7 +261,10 @@ fn toml_value(value: &Value) -> String {
                 .collect();
             format!("{{ {} }}", entries.join(", "))
         }
-        Value::Array(values) => format!("[{}]", values.iter().map(toml_value).collect::<Vec<_>>().join(", ")),
+        Value::Array(values) => format!(
+            "[{}]",
+            values.iter().map(toml_value).collect::<Vec<_>>().join(", ")
+        ),
         Value::String(text) => toml::Value::String(text.clone()).to_string(),
         other => other.to_string(),
     }
@@ -236,7 +272,8 @@ fn toml_value(value: &Value) -> String {
 
 /// The schema of a dotted key.
 fn lookup<'a>(schema: &'a Value, key: &str) -> Option<&'a Value> {
-    key.split('.').try_fold(schema, |schema, part| schema["properties"].get(part))
+    key.split('.')
+        .try_fold(schema, |schema, part| schema["properties"].get(part))
 }
 
 /// All dotted keys that hold a value, in the order of the schema.
@@ -246,7 +283,11 @@ pub(crate) fn leaves(schema: &Value, prefix: &str, found: &mut Vec<String>) {
         return;
     };
     for (name, schema) in properties {
-        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        let key = if prefix.is_empty() {
+            name.clone()
+        } else {
+            format!("{prefix}.{name}")
+        };
         leaves(schema, &key, found);
     }
 }

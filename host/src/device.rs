@@ -57,8 +57,12 @@ impl DeviceChoice {
         }
         let count = usize::try_from(Cuda::device_count()).unwrap_or(0);
         if index >= count {
-            return Err(Error::configuration(format!("there is no GPU {index}"))
-                .hint(format!("the GPUs are `cuda:0` to `cuda:{}`", count.saturating_sub(1))));
+            return Err(
+                Error::configuration(format!("there is no GPU {index}")).hint(format!(
+                    "the GPUs are `cuda:0` to `cuda:{}`",
+                    count.saturating_sub(1)
+                )),
+            );
         }
         Ok(Device::Cuda(index))
     }

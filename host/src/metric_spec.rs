@@ -37,8 +37,10 @@ impl MetricSpec {
         let mut map = Map::new();
         for option in options.split(',').filter(|option| !option.is_empty()) {
             let Some((key, value)) = option.split_once('=') else {
-                return Err(Error::configuration(format!("metric option `{option}` has no value"))
-                    .hint(format!("write `{name}:{option}=VALUE`")));
+                return Err(
+                    Error::configuration(format!("metric option `{option}` has no value"))
+                        .hint(format!("write `{name}:{option}=VALUE`")),
+                );
             };
             map.insert(key.trim().to_owned(), parse_scalar(value.trim()));
         }
@@ -53,7 +55,10 @@ impl MetricSpec {
     /// # Errors
     ///
     /// If the metric or an option does not exist, or a value does not fit.
-    pub fn create(&self, registry: &Registry) -> Result<(&'static MetricEntry, Box<dyn DynMetric>)> {
+    pub fn create(
+        &self,
+        registry: &Registry,
+    ) -> Result<(&'static MetricEntry, Box<dyn DynMetric>)> {
         let entry = registry.find_metric(&self.name)?;
         let mut config = match (entry.defaults)() {
             Value::Object(defaults) => defaults,
@@ -62,7 +67,8 @@ impl MetricSpec {
         for (key, value) in &self.options {
             if !config.contains_key(key) {
                 let names: Vec<&str> = config.keys().map(String::as_str).collect();
-                let error = Error::configuration(format!("metric `{}` has no option `{key}`", self.name));
+                let error =
+                    Error::configuration(format!("metric `{}` has no option `{key}`", self.name));
                 return Err(if names.is_empty() {
                     error.hint(format!("`{}` takes no options", self.name))
                 } else {
@@ -71,8 +77,11 @@ impl MetricSpec {
             }
             config.insert(key.clone(), value.clone());
         }
-        let metric = (entry.create)(&Value::Object(config))
-            .map_err(|error| error.context(format!("metric `{}`", self.name)).hint(format!("see `host describe {}`", self.name)))?;
+        let metric = (entry.create)(&Value::Object(config)).map_err(|error| {
+            error
+                .context(format!("metric `{}`", self.name))
+                .hint(format!("see `host describe {}`", self.name))
+        })?;
         Ok((entry, metric))
     }
 }

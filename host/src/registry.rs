@@ -61,7 +61,9 @@ impl Registry {
             if let Some((other, _)) = this.metric(metric.name) {
                 return Err(duplicate("metric", metric.name, other.name, metric.package));
             }
-            this.plugin_mut(metric.package, metric.version).metrics.push(metric);
+            this.plugin_mut(metric.package, metric.version)
+                .metrics
+                .push(metric);
         }
         for task in metricopt_sdk::tasks() {
             if let Some((other, _)) = this.task(task.name) {
@@ -90,7 +92,8 @@ impl Registry {
 
     /// All metrics with their plugins, by name.
     pub fn metrics(&self) -> impl Iterator<Item = (&Plugin, &'static MetricEntry)> {
-        self.plugins().flat_map(|plugin| plugin.metrics.iter().map(move |&metric| (plugin, metric)))
+        self.plugins()
+            .flat_map(|plugin| plugin.metrics.iter().map(move |&metric| (plugin, metric)))
     }
 
     fn metric(&self, name: &str) -> Option<(&Plugin, &'static MetricEntry)> {
@@ -99,7 +102,8 @@ impl Registry {
 
     /// All tasks with their plugins, by name.
     pub fn tasks(&self) -> impl Iterator<Item = (&Plugin, &'static TaskEntry)> {
-        self.plugins().flat_map(|plugin| plugin.tasks.iter().map(move |&task| (plugin, task)))
+        self.plugins()
+            .flat_map(|plugin| plugin.tasks.iter().map(move |&task| (plugin, task)))
     }
 
     fn task(&self, name: &str) -> Option<(&Plugin, &'static TaskEntry)> {
@@ -130,7 +134,8 @@ impl Registry {
     pub fn find_metric(&self, name: &str) -> Result<&'static MetricEntry> {
         self.metric(name).map(|(_, metric)| metric).ok_or_else(|| {
             let names: Vec<&str> = self.metrics().map(|(_, metric)| metric.name).collect();
-            Error::configuration(format!("unknown metric `{name}`")).hint(suggest::hint(name, names))
+            Error::configuration(format!("unknown metric `{name}`"))
+                .hint(suggest::hint(name, names))
         })
     }
 
@@ -139,8 +144,15 @@ impl Registry {
     /// # Errors
     ///
     /// If there is no such task or more than one to choose from.
-    pub fn choose_task(&self, plugins: &[String], name: Option<&str>) -> Result<(&Plugin, &'static TaskEntry)> {
-        let named: Vec<&Plugin> = plugins.iter().map(|name| self.find_plugin(name)).collect::<Result<_>>()?;
+    pub fn choose_task(
+        &self,
+        plugins: &[String],
+        name: Option<&str>,
+    ) -> Result<(&Plugin, &'static TaskEntry)> {
+        let named: Vec<&Plugin> = plugins
+            .iter()
+            .map(|name| self.find_plugin(name))
+            .collect::<Result<_>>()?;
         let tasks: Vec<(&Plugin, &'static TaskEntry)> = named
             .iter()
             .flat_map(|plugin| plugin.tasks.iter().map(|&task| (*plugin, task)))
@@ -149,17 +161,27 @@ impl Registry {
         if let Some(name) = name {
             let found = tasks.iter().find(|(_, task)| task.name == name);
             return found.copied().ok_or_else(|| {
-                Error::configuration(format!("unknown task `{name}`")).hint(suggest::hint(name, names()))
+                Error::configuration(format!("unknown task `{name}`"))
+                    .hint(suggest::hint(name, names()))
             });
         }
         let Some(&(plugin, task)) = tasks.first() else {
-            let with_tasks: Vec<String> = self.tasks().map(|(plugin, _)| format!("`{}`", plugin.name)).collect();
-            return Err(Error::configuration(format!("plugin `{}` has no task, only metrics", plugins.join("`, `")))
-                .hint(format!("plugins with a task: {}", with_tasks.join(", "))));
+            let with_tasks: Vec<String> = self
+                .tasks()
+                .map(|(plugin, _)| format!("`{}`", plugin.name))
+                .collect();
+            return Err(Error::configuration(format!(
+                "plugin `{}` has no task, only metrics",
+                plugins.join("`, `")
+            ))
+            .hint(format!("plugins with a task: {}", with_tasks.join(", "))));
         };
         if plugin.tasks.len() > 1 {
-            return Err(Error::configuration(format!("plugin `{}` has several tasks", plugin.name))
-                .hint(format!("choose one with `--task`: {}", names().join(", "))));
+            return Err(Error::configuration(format!(
+                "plugin `{}` has several tasks",
+                plugin.name
+            ))
+            .hint(format!("choose one with `--task`: {}", names().join(", "))));
         }
         Ok((plugin, task))
     }

@@ -70,13 +70,13 @@ pub use tch;
 
 /// Everything a plugin needs, for `use metricopt_sdk::prelude::*`.
 pub mod prelude {
-    pub use crate::{
-        Classification, Data, Detection, Direction, Error, Kind, Metric, Named, Predictions,
-        Result, Retrieval, View, Views, register,
-    };
     #[cfg(feature = "torch")]
     pub use crate::{
         Batch, Call, Context, Description, Emit, Gradients, Part, Rows, Site, Split, Task, autograd,
+    };
+    pub use crate::{
+        Classification, Data, Detection, Direction, Error, Kind, Metric, Named, Predictions,
+        Result, Retrieval, View, Views, register,
     };
     pub use schemars::{self, JsonSchema};
     pub use serde::{self, Deserialize, Serialize};

@@ -74,7 +74,9 @@ impl fmt::Display for Direction {
 /// assert_eq!(value, 0.25);
 /// # Ok::<(), metricopt_sdk::Error>(())
 /// ```
-pub trait Metric: Default + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
+pub trait Metric:
+    Default + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static
+{
     /// The name users type: lower case with hyphens.
     const NAME: &'static str;
     /// Which way it improves.

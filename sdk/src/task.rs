@@ -196,12 +196,18 @@ pub trait Task: Send + Sized + 'static {
     /// # Errors
     ///
     /// Those of [`loss`](Self::loss), or that the user asked to stop.
-    fn gradients(&self, phis: &Tensor, batches: &[Batch<'_>], call: &Call<'_>) -> Result<Gradients> {
+    fn gradients(
+        &self,
+        phis: &Tensor,
+        batches: &[Batch<'_>],
+        call: &Call<'_>,
+    ) -> Result<Gradients> {
         let mut losses = Vec::with_capacity(batches.len());
         let mut gradients = Vec::with_capacity(batches.len());
         for (index, batch) in batches.iter().enumerate() {
             call.check()?;
-            let (loss, gradient) = autograd(&phis.f_get(index as i64)?, |phi| self.loss(phi, batch))?;
+            let (loss, gradient) =
+                autograd(&phis.f_get(index as i64)?, |phi| self.loss(phi, batch))?;
             losses.push(loss);
             gradients.push(gradient);
         }
@@ -242,7 +248,10 @@ pub trait Task: Send + Sized + 'static {
 /// # Errors
 ///
 /// Those of the function, or if its value is not finite or does not depend on `phi`.
-pub fn autograd(phi: &Tensor, function: impl FnOnce(&Tensor) -> Result<Tensor>) -> Result<(f64, Tensor)> {
+pub fn autograd(
+    phi: &Tensor,
+    function: impl FnOnce(&Tensor) -> Result<Tensor>,
+) -> Result<(f64, Tensor)> {
     let leaf = phi.f_detach_copy()?.f_set_requires_grad(true)?;
     let loss = tch::with_grad(|| function(&leaf))?;
     let value = f64::try_from(&loss.f_to_kind(Dtype::Double)?)?;
@@ -277,7 +286,12 @@ impl<T: Task> DynTask for T {
         Task::describe(self)
     }
 
-    fn gradients(&self, phis: &Tensor, batches: &[Batch<'_>], call: &Call<'_>) -> Result<Gradients> {
+    fn gradients(
+        &self,
+        phis: &Tensor,
+        batches: &[Batch<'_>],
+        call: &Call<'_>,
+    ) -> Result<Gradients> {
         Task::gradients(self, phis, batches, call)
     }
 

@@ -39,9 +39,15 @@ impl Describe {
                 parts.push(Part {
                     title: format!("task {}", task.name),
                     facts: vec![
-                        ("plugin", format!("{} {} ({})", plugin.name, plugin.version, plugin.origin)),
+                        (
+                            "plugin",
+                            format!("{} {} ({})", plugin.name, plugin.version, plugin.origin),
+                        ),
                         ("yields", format!("{}: {}", task.kind, task.kind.tensors())),
-                        ("tuned for", format!("{} unless `--metric` says otherwise", task.metric)),
+                        (
+                            "tuned for",
+                            format!("{} unless `--metric` says otherwise", task.metric),
+                        ),
                     ],
                     schema: (task.schema)(),
                     defaults: (task.defaults)(),
@@ -55,9 +61,18 @@ impl Describe {
                 parts.push(Part {
                     title: format!("metric {}", metric.name),
                     facts: vec![
-                        ("plugin", format!("{} {} ({})", plugin.name, plugin.version, plugin.origin)),
-                        ("takes", format!("{}: {}", metric.kind, metric.kind.tensors())),
-                        ("direction", format!("{}, between {low} and {high}", metric.direction)),
+                        (
+                            "plugin",
+                            format!("{} {} ({})", plugin.name, plugin.version, plugin.origin),
+                        ),
+                        (
+                            "takes",
+                            format!("{}: {}", metric.kind, metric.kind.tensors()),
+                        ),
+                        (
+                            "direction",
+                            format!("{}, between {low} and {high}", metric.direction),
+                        ),
                     ],
                     schema: (metric.schema)(),
                     defaults: (metric.defaults)(),
@@ -72,14 +87,22 @@ impl Describe {
             names.push("config");
             names.sort_unstable();
             names.dedup();
-            return Err(Error::configuration(format!("nothing is called `{}`", self.name))
-                .hint(suggest::hint(&self.name, names)));
+            return Err(
+                Error::configuration(format!("nothing is called `{}`", self.name))
+                    .hint(suggest::hint(&self.name, names)),
+            );
         }
         if self.json {
             let parts: Vec<Value> = parts.iter().map(Part::json).collect();
             return print(&to_json(&json!({ "version": 1, "described": parts }))?);
         }
-        print(&parts.iter().map(Part::text).collect::<Vec<_>>().join("\n\n"))
+        print(
+            &parts
+                .iter()
+                .map(Part::text)
+                .collect::<Vec<_>>()
+                .join("\n\n"),
+        )
     }
 }
 
@@ -94,14 +117,20 @@ struct Part {
 
 impl Part {
     fn json(&self) -> Value {
-        let facts: serde_json::Map<String, Value> =
-            self.facts.iter().map(|(name, fact)| ((*name).to_owned(), json!(fact))).collect();
+        let facts: serde_json::Map<String, Value> = self
+            .facts
+            .iter()
+            .map(|(name, fact)| ((*name).to_owned(), json!(fact)))
+            .collect();
         json!({ "title": self.title, "facts": facts, "schema": self.schema, "defaults": self.defaults })
     }
 
     fn text(&self) -> String {
         let mut text = format!("{}\n\n", self.title);
-        text.push_str(&indent(self.schema["description"].as_str().unwrap_or_default(), 2));
+        text.push_str(&indent(
+            self.schema["description"].as_str().unwrap_or_default(),
+            2,
+        ));
         if !self.facts.is_empty() {
             text.push('\n');
         }
@@ -150,10 +179,22 @@ fn describe_keys(schema: &Value, defaults: &Value, prefix: &str, text: &mut Stri
 
 /// The values of an enumeration.
 fn choices(schema: &Value) -> Vec<String> {
-    let variants = schema["oneOf"].as_array().or_else(|| schema["anyOf"].as_array());
-    let constants = variants.into_iter().flatten().filter_map(|variant| variant["const"].as_str());
-    let listed = schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    constants.chain(listed).map(|choice| format!("`{choice}`")).collect()
+    let variants = schema["oneOf"]
+        .as_array()
+        .or_else(|| schema["anyOf"].as_array());
+    let constants = variants
+        .into_iter()
+        .flatten()
+        .filter_map(|variant| variant["const"].as_str());
+    let listed = schema["enum"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str);
+    constants
+        .chain(listed)
+        .map(|choice| format!("`{choice}`"))
+        .collect()
 }
 
 /// Documentation as paragraphs: source line breaks are joined and long lines wrapped.

@@ -39,15 +39,24 @@ impl List {
         }
         let mut text = String::new();
         for plugin in registry.plugins() {
-            text.push_str(&format!("{} {} ({})\n", plugin.name, plugin.version, plugin.origin));
+            text.push_str(&format!(
+                "{} {} ({})\n",
+                plugin.name, plugin.version, plugin.origin
+            ));
             for task in &plugin.tasks {
                 let summary = summary(&(task.schema)());
-                text.push_str(&format!("  task    {:<20}  {:<8}  {summary}\n", task.name, ""));
+                text.push_str(&format!(
+                    "  task    {:<20}  {:<8}  {summary}\n",
+                    task.name, ""
+                ));
             }
             for metric in &plugin.metrics {
                 let summary = summary(&(metric.schema)());
                 let direction = metric.direction.to_string();
-                text.push_str(&format!("  metric  {:<20}  {direction:<8}  {summary}\n", metric.name));
+                text.push_str(&format!(
+                    "  metric  {:<20}  {direction:<8}  {summary}\n",
+                    metric.name
+                ));
             }
         }
         text.push_str("\n`host describe NAME` tells more about each");

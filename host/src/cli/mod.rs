@@ -1,6 +1,10 @@
 //! The command line: what was typed, and which command it means. Only this folder writes to standard output.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where people and pipes are spoken to")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is where people and pipes are spoken to"
+)]
 
 mod describe;
 mod list;
@@ -65,11 +69,12 @@ pub fn main() -> ExitCode {
 
 /// Tells an error and what to do next.
 fn report(error: &Error) {
-    let (bold_red, bold, plain) = if std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
-        ("\u{1b}[1;31m", "\u{1b}[1m", "\u{1b}[0m")
-    } else {
-        ("", "", "")
-    };
+    let (bold_red, bold, plain) =
+        if std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+            ("\u{1b}[1;31m", "\u{1b}[1m", "\u{1b}[0m")
+        } else {
+            ("", "", "")
+        };
     eprintln!("{bold_red}error:{plain} {error}");
     for hint in error.hints() {
         eprintln!(" {bold}hint:{plain} {hint}");
@@ -80,13 +85,14 @@ fn report(error: &Error) {
 fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Error::failed(format!("cannot write to standard output: {error}")))
-        }
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::failed(
+            format!("cannot write to standard output: {error}"),
+        )),
         _ => Ok(()),
     }
 }
 
 fn to_json(value: &impl serde::Serialize) -> Result<String> {
-    serde_json::to_string_pretty(value).map_err(|error| Error::failed(format!("cannot write JSON: {error}")))
+    serde_json::to_string_pretty(value)
+        .map_err(|error| Error::failed(format!("cannot write JSON: {error}")))
 }

@@ -1,7 +1,9 @@
 //! `host run`: the whole method on one task and one metric.
 
 use clap::Args;
-use metricopt_sdk::{Call, Context, DynMetric, Error, ErrorKind, Kind, MetricEntry, Result, TaskEntry};
+use metricopt_sdk::{
+    Call, Context, DynMetric, Error, ErrorKind, Kind, MetricEntry, Result, TaskEntry,
+};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -103,14 +105,22 @@ impl Run {
         progress.clear();
         match result {
             Ok(summary) => {
-                print(&if self.json { to_json(&summary)? } else { summary.table() })?;
+                print(&if self.json {
+                    to_json(&summary)?
+                } else {
+                    summary.table()
+                })?;
                 eprintln!("\nresults are in {}", directory.path().display());
                 Ok(())
             }
             Err(error) => {
                 let path = directory.path().to_owned();
                 let kept = directory.abandon();
-                let error = if error.kind() == ErrorKind::Cancelled { Error::new(error.kind(), "stopped on request") } else { error };
+                let error = if error.kind() == ErrorKind::Cancelled {
+                    Error::new(error.kind(), "stopped on request")
+                } else {
+                    error
+                };
                 Err(if kept {
                     error.hint(format!("what was finished is in `{}`", path.display()))
                 } else {
@@ -139,8 +149,9 @@ impl Run {
         }
         let mut layers = Layers::new(task);
         for path in &self.config {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| Error::configuration(format!("cannot read `{}`: {error}", path.display())))?;
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                Error::configuration(format!("cannot read `{}`: {error}", path.display()))
+            })?;
             layers.merge_toml(&text, path)?;
         }
         for assignment in &self.set {
@@ -164,7 +175,11 @@ impl Run {
     /// The resolved configuration, and how to use it again.
     fn resolved(&self, plan: &Plan<'_>) -> String {
         let metric = self.metric.as_deref().unwrap_or(plan.metric_entry.name);
-        let plugins: Vec<String> = self.plugins.iter().map(|name| format!("--plugin {name}")).collect();
+        let plugins: Vec<String> = self
+            .plugins
+            .iter()
+            .map(|name| format!("--plugin {name}"))
+            .collect();
         format!(
             "# host run {} --task {} --metric {metric} --seed {} --config THIS_FILE\n{}\n",
             plugins.join(" "),
@@ -174,7 +189,12 @@ impl Run {
         )
     }
 
-    fn tune(&self, plan: &Plan<'_>, directory: &mut RunDirectory, progress: &Progress) -> Result<Summary> {
+    fn tune(
+        &self,
+        plan: &Plan<'_>,
+        directory: &mut RunDirectory,
+        progress: &Progress,
+    ) -> Result<Summary> {
         directory.write("config.toml", self.resolved(plan).as_bytes())?;
         // One thread a tensor operation: the bits of a matrix product depend on how it is shared out. The engine and
         // the tasks use their threads for whole candidates and blocks of rows instead.
@@ -230,7 +250,10 @@ impl Run {
             direction: plan.metric_entry.direction,
         };
         let summary = Summary::new(plan.plugin.name, plan.task.name, metric, self.seed, &tuned);
-        directory.write("summary.json", format!("{}\n", to_json(&summary)?).as_bytes())?;
+        directory.write(
+            "summary.json",
+            format!("{}\n", to_json(&summary)?).as_bytes(),
+        )?;
         directory.flush()?;
         Ok(summary)
     }
@@ -264,7 +287,9 @@ fn cache_folder() -> Option<PathBuf> {
         return (!folder.is_empty()).then(|| folder.into());
     }
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let base = std::env::var_os("XDG_CACHE_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    let base = std::env::var_os("XDG_CACHE_HOME")
+        .filter(|folder| !folder.is_empty())
+        .map(PathBuf::from);
     base.or_else(home).map(|base| base.join("metricopt"))
 }
 

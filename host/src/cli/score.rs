@@ -42,8 +42,11 @@ impl Score {
         let mut tensors: Vec<(&str, Vec<usize>, Buffer)> = Vec::new();
         for (name, tensor) in file.iter() {
             let buffer = Buffer::read(tensor.dtype(), tensor.data()).ok_or_else(|| {
-                Error::data(format!("`{path}`: tensor `{name}` has dtype {:?}", tensor.dtype()))
-                    .hint("supported are F32, F64, I64 and U8")
+                Error::data(format!(
+                    "`{path}`: tensor `{name}` has dtype {:?}",
+                    tensor.dtype()
+                ))
+                .hint("supported are F32, F64, I64 and U8")
             })?;
             tensors.push((name, tensor.shape().to_vec(), buffer));
         }
@@ -69,7 +72,10 @@ impl Score {
             .or(tensors.first())
             .and_then(|(_, shape, _)| shape.first().copied())
             .unwrap_or(0);
-        print(&json!({ "metric": entry.name, "value": value, "n": n, "seconds": seconds }).to_string())
+        print(
+            &json!({ "metric": entry.name, "value": value, "n": n, "seconds": seconds })
+                .to_string(),
+        )
     }
 }
 
@@ -84,9 +90,30 @@ enum Buffer {
 impl Buffer {
     fn read(dtype: Dtype, bytes: &[u8]) -> Option<Self> {
         Some(match dtype {
-            Dtype::F32 => Self::F32(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
-            Dtype::F64 => Self::F64(bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect()),
-            Dtype::I64 => Self::I64(bytes.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b)).collect()),
+            Dtype::F32 => Self::F32(
+                bytes
+                    .as_chunks()
+                    .0
+                    .iter()
+                    .map(|b| f32::from_le_bytes(*b))
+                    .collect(),
+            ),
+            Dtype::F64 => Self::F64(
+                bytes
+                    .as_chunks()
+                    .0
+                    .iter()
+                    .map(|b| f64::from_le_bytes(*b))
+                    .collect(),
+            ),
+            Dtype::I64 => Self::I64(
+                bytes
+                    .as_chunks()
+                    .0
+                    .iter()
+                    .map(|b| i64::from_le_bytes(*b))
+                    .collect(),
+            ),
             Dtype::U8 => Self::U8(bytes.to_vec()),
             _ => return None,
         })

@@ -17,7 +17,12 @@ pub struct Decision {
 }
 
 /// Compares fold by fold.
-pub fn decide(pretrained: &Observation, tuned: &Observation, direction: Direction, threshold: f64) -> Decision {
+pub fn decide(
+    pretrained: &Observation,
+    tuned: &Observation,
+    direction: Direction,
+    threshold: f64,
+) -> Decision {
     let gains: Vec<f64> = pretrained
         .folds
         .iter()
@@ -37,9 +42,20 @@ pub fn decide(pretrained: &Observation, tuned: &Observation, direction: Directio
 /// # Errors
 ///
 /// Those of the task and the metric.
-pub fn accept(observer: &Observer<'_>, pretrained: &[f32], tuned: &[f32], folds: usize, threshold: f64) -> Result<Decision> {
+pub fn accept(
+    observer: &Observer<'_>,
+    pretrained: &[f32],
+    tuned: &[f32],
+    folds: usize,
+    threshold: f64,
+) -> Result<Decision> {
     let observations = observer.observe(&[pretrained, tuned], folds)?;
-    Ok(decide(&observations[0], &observations[1], observer.direction, threshold))
+    Ok(decide(
+        &observations[0],
+        &observations[1],
+        observer.direction,
+        threshold,
+    ))
 }
 
 #[cfg(test)]
@@ -47,7 +63,9 @@ mod tests {
     use super::*;
 
     fn observation(folds: &[f64]) -> Observation {
-        Observation { folds: folds.to_vec() }
+        Observation {
+            folds: folds.to_vec(),
+        }
     }
 
     #[test]
@@ -57,7 +75,10 @@ mod tests {
         let noise = observation(&[0.27, 0.35, 0.30, 0.33]);
         // gains 0.02, 0.01, 0.02, 0.01: mean 0.015, deviation 0.00577, t = 5.196
         let decision = decide(&before, &better, Direction::Minimise, 1.83);
-        assert!(decision.accepted && (decision.t - 27.0_f64.sqrt()).abs() < 1e-6, "{decision:?}");
+        assert!(
+            decision.accepted && (decision.t - 27.0_f64.sqrt()).abs() < 1e-6,
+            "{decision:?}"
+        );
         assert!(!decide(&before, &noise, Direction::Minimise, 1.83).accepted);
         assert!(!decide(&before, &better, Direction::Maximise, 1.83).accepted);
     }

@@ -34,10 +34,17 @@ pub fn intervals(
             let mut rng = stream(seed, "bootstrap", sample * MAX_REDRAWS + redraw);
             let rows: Vec<u32> = (0..n).map(|_| rng.random_range(0..n as u32)).collect();
             let value = |model: &OwnedClassification| {
-                model.view().select(&rows).with_views(|views| metric.evaluate(views))
+                model
+                    .view()
+                    .select(&rows)
+                    .with_views(|views| metric.evaluate(views))
             };
-            let differences: Result<Vec<f64>> = value(reference)
-                .and_then(|base| models.iter().map(|model| Ok(value(model)? - base)).collect());
+            let differences: Result<Vec<f64>> = value(reference).and_then(|base| {
+                models
+                    .iter()
+                    .map(|model| Ok(value(model)? - base))
+                    .collect()
+            });
             match differences {
                 Ok(differences) => return Ok(Some(differences)),
                 Err(error) if error.kind() == ErrorKind::Undefined => {}

@@ -46,16 +46,33 @@ pub fn calibrate(
     };
     let losses = |phis: &[Vec<f32>]| -> Result<Vec<f64>> {
         let batches = vec![batch; phis.len()];
-        Ok(observer.task.gradients(&observer.tensor(phis)?, &batches, &observer.call)?.losses)
+        Ok(observer
+            .task
+            .gradients(&observer.tensor(phis)?, &batches, &observer.call)?
+            .losses)
     };
     let loss = mean(&losses(&[vec![0.0; dimensions]])?);
     if let Some(width) = config.width {
-        return Ok(Calibration { width, loss, probed: Vec::new() });
+        return Ok(Calibration {
+            width,
+            loss,
+            probed: Vec::new(),
+        });
     }
     // Without random starts there is still a scale to set for the steps: that of the default starts.
-    let sd = if trajectories.start_sd > 0.0 { trajectories.start_sd } else { TrajectoryConfig::default().start_sd };
+    let sd = if trajectories.start_sd > 0.0 {
+        trajectories.start_sd
+    } else {
+        TrajectoryConfig::default().start_sd
+    };
     let directions: Vec<Vec<f32>> = (0..config.probes)
-        .map(|probe| normals(&mut stream(seed, "calibration", probe as u64), dimensions, sd))
+        .map(|probe| {
+            normals(
+                &mut stream(seed, "calibration", probe as u64),
+                dimensions,
+                sd,
+            )
+        })
         .collect();
     let mut probed = Vec::new();
     for index in 0..WIDTHS {
@@ -63,7 +80,12 @@ pub fn calibrate(
         let width = 10_f64.powf(-f64::from(index) / 4.0);
         let phis: Vec<Vec<f32>> = directions
             .iter()
-            .map(|direction| direction.iter().map(|&x| (width * f64::from(x)) as f32).collect())
+            .map(|direction| {
+                direction
+                    .iter()
+                    .map(|&x| (width * f64::from(x)) as f32)
+                    .collect()
+            })
             .collect();
         let rise = (mean(&losses(&phis)?) - loss) / loss.abs().max(f64::MIN_POSITIVE);
         probed.push((width, rise));
@@ -73,5 +95,9 @@ pub fn calibrate(
     }
     // If even the narrowest raises the loss too much, it is the best there is.
     let width = probed.last().map_or(1.0, |&(width, _)| width);
-    Ok(Calibration { width, loss, probed })
+    Ok(Calibration {
+        width,
+        loss,
+        probed,
+    })
 }

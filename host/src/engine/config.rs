@@ -387,7 +387,8 @@ struct Problems(Vec<String>);
 impl Problems {
     fn check(&mut self, key: &str, value: impl std::fmt::Display, fits: bool, expected: &str) {
         if !fits {
-            self.0.push(format!("`{key}` is {value}, expected {expected}"));
+            self.0
+                .push(format!("`{key}` is {value}, expected {expected}"));
         }
     }
 
@@ -398,7 +399,12 @@ impl Problems {
 
     /// A number in `[low, high]`.
     fn within(&mut self, key: &str, value: f64, low: f64, high: f64) {
-        self.check(key, value, (low..=high).contains(&value), &format!("{low} to {high}"));
+        self.check(
+            key,
+            value,
+            (low..=high).contains(&value),
+            &format!("{low} to {high}"),
+        );
     }
 
     /// A number in `(0, high]`.
@@ -454,21 +460,44 @@ impl EngineConfig {
             1,
             trajectories.steps.max(1),
         );
-        p.count("trajectories.batch_size", trajectories.batch_size, 1, 1_000_000);
+        p.count(
+            "trajectories.batch_size",
+            trajectories.batch_size,
+            1,
+            1_000_000,
+        );
         p.positive("trajectories.fraction", trajectories.fraction, 1.0);
-        p.range("trajectories.learning_rates", trajectories.learning_rates, 100.0);
-        p.range("trajectories.class_weights", trajectories.class_weights, 1e6);
+        p.range(
+            "trajectories.learning_rates",
+            trajectories.learning_rates,
+            100.0,
+        );
+        p.range(
+            "trajectories.class_weights",
+            trajectories.class_weights,
+            1e6,
+        );
         p.within("trajectories.momentum", trajectories.momentum, 0.0, 0.9999);
         p.within("trajectories.start_sd", trajectories.start_sd, 0.0, 10.0);
 
         let value = &self.value_function;
         p.count("value_function.components", value.components, 1, 1000);
-        p.count("value_function.hidden (number of layers)", value.hidden.len(), 1, 8);
+        p.count(
+            "value_function.hidden (number of layers)",
+            value.hidden.len(),
+            1,
+            8,
+        );
         for &width in &value.hidden {
             p.count("value_function.hidden", width, 1, 4096);
         }
         p.within("value_function.gamma", value.gamma, 0.0, 1000.0);
-        p.within("value_function.fisher_positive", value.fisher_positive, 0.0, 1e6);
+        p.within(
+            "value_function.fisher_positive",
+            value.fisher_positive,
+            0.0,
+            1e6,
+        );
         p.within(
             "value_function.fisher_negative",
             value.fisher_negative,
@@ -476,21 +505,43 @@ impl EngineConfig {
             1e6,
         );
         p.count("value_function.folds", value.folds, 0, 1000);
-        p.within("value_function.min_correlation", value.min_correlation, 0.0, 1.0);
+        p.within(
+            "value_function.min_correlation",
+            value.min_correlation,
+            0.0,
+            1.0,
+        );
 
         let meta = &self.meta_training;
         p.count("meta_training.iterations", meta.iterations, 1, 1_000_000);
         p.count("meta_training.inner_steps", meta.inner_steps, 1, 10_000);
-        p.positive("meta_training.inner_learning_rate", meta.inner_learning_rate, 10.0);
+        p.positive(
+            "meta_training.inner_learning_rate",
+            meta.inner_learning_rate,
+            10.0,
+        );
         p.positive("meta_training.epsilon", meta.epsilon, 1.0);
-        p.positive("meta_training.joint_learning_rate", meta.joint_learning_rate, 10.0);
-        p.within("meta_training.joint_weight_decay", meta.joint_weight_decay, 0.0, 10.0);
+        p.positive(
+            "meta_training.joint_learning_rate",
+            meta.joint_learning_rate,
+            10.0,
+        );
+        p.within(
+            "meta_training.joint_weight_decay",
+            meta.joint_weight_decay,
+            0.0,
+            10.0,
+        );
         p.count("meta_training.batch_size", meta.batch_size, 2, 100_000);
 
         let finetune = &self.finetune;
         p.count("finetune.steps", finetune.steps, 1, 1_000_000);
         p.count("finetune.batch_size", finetune.batch_size, 1, 1_000_000);
-        p.positive("finetune.learning_rate", finetune.peak_learning_rate(), 100.0);
+        p.positive(
+            "finetune.learning_rate",
+            finetune.peak_learning_rate(),
+            100.0,
+        );
         p.within("finetune.momentum", finetune.momentum, 0.0, 0.9999);
         p.within("finetune.lambda", finetune.lambda, 0.0, 1000.0);
         p.count(
@@ -500,7 +551,11 @@ impl EngineConfig {
             finetune.steps.max(1),
         );
         p.count("finetune.adapt_steps", finetune.adapt_steps, 0, 10_000);
-        p.positive("finetune.adapt_learning_rate", finetune.adapt_learning_rate, 10.0);
+        p.positive(
+            "finetune.adapt_learning_rate",
+            finetune.adapt_learning_rate,
+            10.0,
+        );
         p.count("finetune.replay", finetune.replay, 0, 100_000);
         p.within("finetune.trust_region", finetune.trust_region, 0.0, 1e6);
         p.within("finetune.accept_t", finetune.accept_t, -1e6, 1e6);
@@ -513,7 +568,12 @@ impl EngineConfig {
         p.within("finetune.es.alpha", es.alpha, 0.0, 1.0);
         p.count("finetune.es.subspace", es.subspace, 1, 1000);
 
-        p.count("baselines.thresholds", self.baselines.thresholds, 0, 100_000);
+        p.count(
+            "baselines.thresholds",
+            self.baselines.thresholds,
+            0,
+            100_000,
+        );
         for &weight in &self.baselines.class_weights {
             p.positive("baselines.class_weights", weight, 1e6);
         }

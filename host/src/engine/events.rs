@@ -10,14 +10,26 @@ use super::value_function::ValueFunction;
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 #[non_exhaustive]
-#[expect(missing_docs, reason = "the fields are the record; units are in their names")]
+#[expect(
+    missing_docs,
+    reason = "the fields are the record; units are in their names"
+)]
 pub enum Event {
     /// The width was chosen.
-    Calibrated { width: f64, measured: bool, loss: f64, probed: Vec<(f64, f64)> },
+    Calibrated {
+        width: f64,
+        measured: bool,
+        loss: f64,
+        probed: Vec<(f64, f64)>,
+    },
     /// All trajectories were observed at a step.
     TrajectoriesObserved { step: usize, mean: f64, best: f64 },
     /// The value function was measured on held-out trajectories and trained on all.
-    ValueFunctionTrained { rank_correlation: Option<f64>, correlation: Option<f64>, weight: f64 },
+    ValueFunctionTrained {
+        rank_correlation: Option<f64>,
+        correlation: Option<f64>,
+        weight: f64,
+    },
     /// One step of fine-tuning.
     Step {
         method: String,
@@ -30,11 +42,25 @@ pub enum Event {
         queries: u64,
     },
     /// The metric was observed on the validation split.
-    Observed { method: String, step: usize, validation: f64, queries: u64 },
+    Observed {
+        method: String,
+        step: usize,
+        validation: f64,
+        queries: u64,
+    },
     /// A method came to its end.
-    Finished { method: String, validation: f64, test: f64, queries: u64 },
+    Finished {
+        method: String,
+        validation: f64,
+        test: f64,
+        queries: u64,
+    },
     /// The acceptance test was decided.
-    Decided { accepted: bool, t: f64, threshold: f64 },
+    Decided {
+        accepted: bool,
+        t: f64,
+        threshold: f64,
+    },
 }
 
 /// Something worth keeping that a phase made.

@@ -84,7 +84,13 @@ pub fn finetune(
     let mut replay_rng = stream(setting.seed, "replay", 0);
     let mut scratch = Scratch::default();
     let mut adaptation = method.value.as_ref().map(|(function, set, _)| {
-        OnlineAdaptation::new(function, set, config.adapt_learning_rate, config.adapt_steps, config.replay)
+        OnlineAdaptation::new(
+            function,
+            set,
+            config.adapt_learning_rate,
+            config.adapt_steps,
+            config.replay,
+        )
     });
     let mut loss_norm = None;
 
@@ -94,19 +100,30 @@ pub fn finetune(
 
         let (loss, loss_gradient) = loss_gradient(observer, config, method, setting, &phi, step)?;
         let length = norm(&loss_gradient);
-        let scale = loss_norm.map_or(length, |mean| NORM_DECAY * mean + (1.0 - NORM_DECAY) * length);
+        let scale = loss_norm.map_or(length, |mean| {
+            NORM_DECAY * mean + (1.0 - NORM_DECAY) * length
+        });
         loss_norm = Some(scale);
         let value_gradient = method
             .value
             .as_ref()
-            .map_or_else(Vec::new, |(function, _, _)| function.gradient(&phi, &mut scratch));
+            .map_or_else(Vec::new, |(function, _, _)| {
+                function.gradient(&phi, &mut scratch)
+            });
         let search_gradient = match method.search {
             Some(es) => {
                 subspace.push(&loss_gradient);
                 subspace.push(&value_gradient);
                 let sigma = setting.width * es.sigma;
                 search_gradient(es, sigma, &phi, &subspace, &mut search_rng, |candidates| {
-                    objective(observer, es, method.value.as_ref().map(|value| &value.0), setting.seed, step, candidates)
+                    objective(
+                        observer,
+                        es,
+                        method.value.as_ref().map(|value| &value.0),
+                        setting.seed,
+                        step,
+                        candidates,
+                    )
                 })?
             }
             None => Vec::new(),
@@ -136,12 +153,21 @@ pub fn finetune(
         let done = step + 1;
         if done % config.observe_every == 0 || done == config.steps {
             let validation = observer.validation(&phi)?;
-            last = Candidate { phi: phi.clone(), validation };
+            last = Candidate {
+                phi: phi.clone(),
+                validation,
+            };
             if observer.direction.is_better(validation, best.validation) {
                 best = last.clone();
             }
-            if let (Some((function, _, _)), Some(adaptation)) = (&mut method.value, &mut adaptation) {
-                adaptation.observe(function, &phi, observer.direction.sign() * validation, &mut replay_rng);
+            if let (Some((function, _, _)), Some(adaptation)) = (&mut method.value, &mut adaptation)
+            {
+                adaptation.observe(
+                    function,
+                    &phi,
+                    observer.direction.sign() * validation,
+                    &mut replay_rng,
+                );
             }
             recorder.record(&Event::Observed {
                 method: method.name.to_owned(),
@@ -171,9 +197,14 @@ fn loss_gradient(
         fraction: 1.0,
         class_weights: method.class_weights,
     };
-    let gradients = observer.task.gradients(&observer.tensor(&[phi])?, &[batch], &observer.call)?;
+    let gradients = observer
+        .task
+        .gradients(&observer.tensor(&[phi])?, &[batch], &observer.call)?;
     let gradient = finite_gradient(&gradients.gradients, phi.len())?;
-    Ok((gradients.losses.first().copied().unwrap_or_default(), gradient))
+    Ok((
+        gradients.losses.first().copied().unwrap_or_default(),
+        gradient,
+    ))
 }
 
 /// What the search minimises at each candidate: the signed metric on the rows of this step, or the value function.
@@ -188,7 +219,10 @@ fn objective(
     match (es.objective, function) {
         (EsObjective::ValueFunction, Some(function)) => {
             let mut tape = Tape::default();
-            Ok(candidates.iter().map(|phi| function.value(phi, &mut tape)).collect())
+            Ok(candidates
+                .iter()
+                .map(|phi| function.value(phi, &mut tape))
+                .collect())
         }
         _ => {
             let part = Part::Sample {
@@ -206,7 +240,12 @@ fn objective(
 /// times the usual length of the loss gradient.
 ///
 /// Raw gradients of different origin are never summed: their scales have nothing to do with each other.
-pub fn combine(loss: Option<&[f32]>, scale: f64, directions: &[(&[f32], f64)], dimensions: usize) -> Vec<f32> {
+pub fn combine(
+    loss: Option<&[f32]>,
+    scale: f64,
+    directions: &[(&[f32], f64)],
+    dimensions: usize,
+) -> Vec<f32> {
     let mut sum = vec![0.0; dimensions];
     for &(gradient, weight) in directions {
         if gradient.len() == dimensions {
@@ -228,7 +267,8 @@ pub fn combine(loss: Option<&[f32]>, scale: f64, directions: &[(&[f32], f64)], d
 fn keep_within(phi: &mut [f32], radius: f64) {
     let length = norm(phi);
     if length > radius {
-        phi.iter_mut().for_each(|x| *x = (f64::from(*x) * radius / length) as f32);
+        phi.iter_mut()
+            .for_each(|x| *x = (f64::from(*x) * radius / length) as f32);
     }
 }
 
@@ -236,7 +276,10 @@ fn keep_within(phi: &mut [f32], radius: f64) {
 fn best_of(observer: &Observer<'_>, candidates: &[Candidate], fallback: &Candidate) -> Candidate {
     let mut best = candidates.first().unwrap_or(fallback);
     for candidate in candidates {
-        if observer.direction.is_better(candidate.validation, best.validation) {
+        if observer
+            .direction
+            .is_better(candidate.validation, best.validation)
+        {
             best = candidate;
         }
     }
@@ -250,14 +293,25 @@ mod tests {
     #[test]
     fn directions_are_brought_to_one_length() {
         // u(gM) = (1, 0), u(gV) = (0, 1): their unit sum is (1, 1) / sqrt 2, times 2.
-        let g = combine(Some(&[1.0, 0.0]), 2.0, &[(&[30.0, 0.0], 1.0), (&[0.0, 0.004], 1.0)], 2);
+        let g = combine(
+            Some(&[1.0, 0.0]),
+            2.0,
+            &[(&[30.0, 0.0], 1.0), (&[0.0, 0.004], 1.0)],
+            2,
+        );
         let side = 2.0_f32.sqrt();
-        assert!((g[0] - 1.0 - side).abs() < 1e-6 && (g[1] - side).abs() < 1e-6, "{g:?}");
+        assert!(
+            (g[0] - 1.0 - side).abs() < 1e-6 && (g[1] - side).abs() < 1e-6,
+            "{g:?}"
+        );
     }
 
     #[test]
     fn without_directions_the_loss_gradient_stands_alone() {
-        assert_eq!(combine(Some(&[1.0, 2.0]), 3.0, &[(&[], 1.0), (&[0.0, 0.0], 1.0)], 2), [1.0, 2.0]);
+        assert_eq!(
+            combine(Some(&[1.0, 2.0]), 3.0, &[(&[], 1.0), (&[0.0, 0.0], 1.0)], 2),
+            [1.0, 2.0]
+        );
         assert_eq!(combine(None, 3.0, &[(&[0.0, 2.0], 1.0)], 2), [0.0, 3.0]);
     }
 

@@ -24,7 +24,12 @@ pub fn interpolate(series: &Series<'_>, lengthscale: f64, at: &[f64]) -> Vec<(f6
         return vec![(0.0, 0.0); at.len()];
     }
     let mean = series.values.iter().sum::<f64>() / n as f64;
-    let variance = series.values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n.max(2) - 1) as f64;
+    let variance = series
+        .values
+        .iter()
+        .map(|v| (v - mean).powi(2))
+        .sum::<f64>()
+        / (n.max(2) - 1) as f64;
     let signal = (variance - series.noise).max(0.05 * variance);
     if signal <= 0.0 {
         return vec![(mean, (series.noise / n as f64).sqrt()); at.len()];
@@ -44,7 +49,9 @@ pub fn interpolate(series: &Series<'_>, lengthscale: f64, at: &[f64]) -> Vec<(f6
     let explained = factor.solve(&cross);
     (0..at.len())
         .map(|j| {
-            let dot = |column: &dyn Fn(usize) -> f64| (0..n).map(|i| cross[(i, j)] * column(i)).sum::<f64>();
+            let dot = |column: &dyn Fn(usize) -> f64| {
+                (0..n).map(|i| cross[(i, j)] * column(i)).sum::<f64>()
+            };
             let posterior = signal - dot(&|i| explained[(i, j)]);
             (mean + dot(&|i| weights[(i, 0)]), posterior.max(0.0).sqrt())
         })
@@ -86,7 +93,9 @@ mod tests {
         let mean = 0.348;
         let variance = values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / 4.0;
         let signal = variance - noise;
-        let kernel = |a: f64, b: f64| signal * (-(a - b) * (a - b) / (2.0 * lengthscale * lengthscale)).exp();
+        let kernel = |a: f64, b: f64| {
+            signal * (-(a - b) * (a - b) / (2.0 * lengthscale * lengthscale)).exp()
+        };
         let inverse = dense_inverse(
             (0..5)
                 .map(|i| {
@@ -101,7 +110,11 @@ mod tests {
             values: &values,
             noise,
         };
-        for (at, (m, s)) in [3.0, 20.0, 37.5, 80.0].into_iter().zip(interpolate(&series, lengthscale, &[3.0, 20.0, 37.5, 80.0])) {
+        for (at, (m, s)) in [3.0, 20.0, 37.5, 80.0].into_iter().zip(interpolate(
+            &series,
+            lengthscale,
+            &[3.0, 20.0, 37.5, 80.0],
+        )) {
             let k: Vec<f64> = times.iter().map(|&t| kernel(t, at)).collect();
             let product = |v: &dyn Fn(usize) -> f64| -> f64 {
                 (0..5)
@@ -122,7 +135,10 @@ mod tests {
             values: &[0.2, 0.2],
             noise: 0.0,
         };
-        assert_eq!(interpolate(&series, 2.0, &[0.0, 3.0]), [(0.2, 0.0), (0.2, 0.0)]);
+        assert_eq!(
+            interpolate(&series, 2.0, &[0.0, 3.0]),
+            [(0.2, 0.0), (0.2, 0.0)]
+        );
     }
 
     #[test]

@@ -87,7 +87,10 @@ pub fn candidates(phi: &[f32], perturbations: &[Vec<f32>]) -> Vec<Vec<f32>> {
         add_scaled(&mut candidate, sign, e);
         candidate
     };
-    perturbations.iter().flat_map(|e| [moved(e, 1.0), moved(e, -1.0)]).collect()
+    perturbations
+        .iter()
+        .flat_map(|e| [moved(e, 1.0), moved(e, -1.0)])
+        .collect()
 }
 
 /// The estimate `g = beta / (2 s^2 P) sum_i E_i (F(phi + E_i) - F(phi - E_i))` with `beta = 1`.
@@ -117,7 +120,11 @@ pub fn search_gradient(
     rng: &mut Stream,
     objective: impl FnOnce(&[Vec<f32>]) -> Result<Vec<f64>>,
 ) -> Result<Vec<f32>> {
-    let basis = if config.alpha < 1.0 { subspace.basis() } else { Vec::new() };
+    let basis = if config.alpha < 1.0 {
+        subspace.basis()
+    } else {
+        Vec::new()
+    };
     let perturbations = perturbations(config, sigma, phi.len(), &basis, rng);
     let values = objective(&candidates(phi, &perturbations))?;
     Ok(estimate(&perturbations, &values, sigma))
@@ -142,7 +149,9 @@ mod tests {
         }
 
         fn gradient(&self, x: &[f32]) -> Vec<f64> {
-            (0..4).map(|i| f64::from(self.h[i] * x[i] + self.b[i])).collect()
+            (0..4)
+                .map(|i| f64::from(self.h[i] * x[i] + self.b[i]))
+                .collect()
         }
     }
 
@@ -167,11 +176,16 @@ mod tests {
         let (alpha, k, d) = (0.4, 2.0, 4.0);
         let s = |i: usize, j: usize| -> f64 {
             let full = if i == j { alpha / d } else { 0.0 };
-            let guided: f64 = basis.iter().map(|u| f64::from(u[i]) * f64::from(u[j])).sum();
+            let guided: f64 = basis
+                .iter()
+                .map(|u| f64::from(u[i]) * f64::from(u[j]))
+                .sum();
             full + (1.0 - alpha) / k * guided
         };
         let v = quadratic.gradient(&phi);
-        let sv: Vec<f64> = (0..4).map(|i| (0..4).map(|j| s(i, j) * v[j]).sum()).collect();
+        let sv: Vec<f64> = (0..4)
+            .map(|i| (0..4).map(|j| s(i, j) * v[j]).sum())
+            .collect();
         let vsv: f64 = (0..4).map(|i| v[i] * sv[i]).sum();
 
         let mut rng = stream(5, "test", 0);
@@ -193,11 +207,19 @@ mod tests {
         }
         let p = 3.0;
         for i in 0..4 {
-            assert!((mean[i] - sv[i]).abs() < 0.01, "mean {i}: {} {}", mean[i], sv[i]);
+            assert!(
+                (mean[i] - sv[i]).abs() < 0.01,
+                "mean {i}: {} {}",
+                mean[i],
+                sv[i]
+            );
             for j in 0..4 {
                 let covariance = moment[i][j] - mean[i] * mean[j];
                 let expected = (s(i, j) * vsv + sv[i] * sv[j]) / p;
-                assert!((covariance - expected).abs() < 0.02, "covariance {i} {j}: {covariance} {expected}");
+                assert!(
+                    (covariance - expected).abs() < 0.02,
+                    "covariance {i} {j}: {covariance} {expected}"
+                );
             }
         }
     }
@@ -206,7 +228,11 @@ mod tests {
     fn the_length_does_not_grow_with_the_population() {
         let e = vec![vec![1.0, 0.0]];
         let one = estimate(&e, &[3.0, 1.0], 0.5);
-        let many = estimate(&[e[0].clone(), e[0].clone(), e[0].clone()], &[3.0, 1.0, 3.0, 1.0, 3.0, 1.0], 0.5);
+        let many = estimate(
+            &[e[0].clone(), e[0].clone(), e[0].clone()],
+            &[3.0, 1.0, 3.0, 1.0, 3.0, 1.0],
+            0.5,
+        );
         // (3 - 1) / (2 * 0.25) = 4
         assert_eq!(one, [4.0, 0.0]);
         assert!((many[0] - 4.0).abs() < 1e-6);

@@ -112,7 +112,11 @@ pub fn order_embedding(features: &[f32], width: usize, triplets: &[Triplet]) -> 
 
 /// Euclidean distance, kept off zero where its gradient has no direction.
 fn distance(a: &[f32], b: &[f32]) -> f64 {
-    let squares: f64 = a.iter().zip(b).map(|(&a, &b)| f64::from(a - b).powi(2)).sum();
+    let squares: f64 = a
+        .iter()
+        .zip(b)
+        .map(|(&a, &b)| f64::from(a - b).powi(2))
+        .sum();
     (squares + 1e-8).sqrt()
 }
 
@@ -140,27 +144,52 @@ mod tests {
     #[test]
     fn triplets_follow_the_ratio() {
         // 0 and 1 are alike, 2 is far from both and has no positive.
-        let found = triplets(&[0.0, 0.1, 9.0], &[1.0, 1.0, 1.0], (1.0, 4.0), &mut stream(0, "test", 0));
+        let found = triplets(
+            &[0.0, 0.1, 9.0],
+            &[1.0, 1.0, 1.0],
+            (1.0, 4.0),
+            &mut stream(0, "test", 0),
+        );
         assert_eq!(
             found,
             [
-                Triplet { anchor: 0, positive: 1, negative: 2 },
-                Triplet { anchor: 1, positive: 0, negative: 2 },
+                Triplet {
+                    anchor: 0,
+                    positive: 1,
+                    negative: 2
+                },
+                Triplet {
+                    anchor: 1,
+                    positive: 0,
+                    negative: 2
+                },
             ]
         );
     }
 
     #[test]
     fn no_triplet_means_no_loss_and_no_gradient() {
-        let nothing = triplets(&[0.0, 0.1], &[1.0, 1.0], (1.0, 4.0), &mut stream(0, "test", 0));
+        let nothing = triplets(
+            &[0.0, 0.1],
+            &[1.0, 1.0],
+            (1.0, 4.0),
+            &mut stream(0, "test", 0),
+        );
         assert!(nothing.is_empty());
-        assert_eq!(order_embedding(&[1.0, 2.0], 1, &nothing), (0.0, vec![0.0, 0.0]));
+        assert_eq!(
+            order_embedding(&[1.0, 2.0], 1, &nothing),
+            (0.0, vec![0.0, 0.0])
+        );
     }
 
     #[test]
     fn order_embedding_by_hand() {
         // Distances: to the positive 1, to the negative 3, margin 2.
-        let triplet = Triplet { anchor: 0, positive: 1, negative: 2 };
+        let triplet = Triplet {
+            anchor: 0,
+            positive: 1,
+            negative: 2,
+        };
         let (loss, gradient) = order_embedding(&[0.0, 1.0, 3.0], 1, &[triplet]);
         assert!((loss - (1.0 + (-2.0_f64).exp()).ln()).abs() < 1e-7);
         let pull = 1.0 / (1.0 + 2.0_f64.exp());
@@ -175,8 +204,16 @@ mod tests {
         let mut rng = stream(3, "test", 0);
         let mut features = normals(&mut rng, 12, 1.0);
         let triplets = [
-            Triplet { anchor: 0, positive: 1, negative: 2 },
-            Triplet { anchor: 3, positive: 0, negative: 1 },
+            Triplet {
+                anchor: 0,
+                positive: 1,
+                negative: 2,
+            },
+            Triplet {
+                anchor: 3,
+                positive: 0,
+                negative: 1,
+            },
         ];
         let (_, gradient) = order_embedding(&features, 3, &triplets);
         for index in 0..features.len() {
@@ -193,7 +230,11 @@ mod tests {
 
     #[test]
     fn equal_embeddings_have_a_finite_gradient() {
-        let triplet = Triplet { anchor: 0, positive: 1, negative: 2 };
+        let triplet = Triplet {
+            anchor: 0,
+            positive: 1,
+            negative: 2,
+        };
         let (loss, gradient) = order_embedding(&[1.0, 1.0, 1.0], 1, &[triplet]);
         assert!(loss.is_finite() && gradient.iter().all(|g| *g == 0.0));
     }

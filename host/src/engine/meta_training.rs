@@ -85,11 +85,18 @@ mod tests {
             ..MetaTrainingConfig::default()
         };
         let mut rng = stream(1, "test", 0);
-        reptile(&mut mlp, &config, 2, &mut rng, &mut |_| Ok(()), |mlp, task, _| {
-            for (w, minimum) in mlp.weights_mut().iter_mut().zip(minima[task]) {
-                *w -= 0.2 * (*w - minimum);
-            }
-        })
+        reptile(
+            &mut mlp,
+            &config,
+            2,
+            &mut rng,
+            &mut |_| Ok(()),
+            |mlp, task, _| {
+                for (w, minimum) in mlp.weights_mut().iter_mut().zip(minima[task]) {
+                    *w -= 0.2 * (*w - minimum);
+                }
+            },
+        )
         .unwrap();
         assert!((mlp.weights()[0] - 2.0).abs() < 0.1, "{:?}", mlp.weights());
         assert!((mlp.weights()[1] - 1.0).abs() < 0.3, "{:?}", mlp.weights());
@@ -105,9 +112,16 @@ mod tests {
             ..MetaTrainingConfig::default()
         };
         let mut rng = stream(1, "test", 0);
-        reptile(&mut mlp, &config, 1, &mut rng, &mut |_| Ok(()), |mlp, _, _| {
-            mlp.weights_mut()[0] += 4.0;
-        })
+        reptile(
+            &mut mlp,
+            &config,
+            1,
+            &mut rng,
+            &mut |_| Ok(()),
+            |mlp, _, _| {
+                mlp.weights_mut()[0] += 4.0;
+            },
+        )
         .unwrap();
         assert_eq!(mlp.weights(), [2.0, 0.0]);
     }

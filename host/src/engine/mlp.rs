@@ -46,7 +46,9 @@ impl Tape {
 impl Mlp {
     /// Weights and biases uniform in `+-1 / sqrt(fan_in)`.
     pub fn new(inputs: usize, hidden: &[usize], rng: &mut Stream) -> Self {
-        let widths: Vec<usize> = std::iter::once(inputs).chain(hidden.iter().copied()).collect();
+        let widths: Vec<usize> = std::iter::once(inputs)
+            .chain(hidden.iter().copied())
+            .collect();
         let mut weights = Vec::new();
         for (layer, &fan_in) in widths.iter().enumerate() {
             let fan_out = widths.get(layer + 1).copied().unwrap_or(1);
@@ -58,7 +60,9 @@ impl Mlp {
 
     /// The perceptron with the given weights, if their number fits.
     pub fn from_weights(inputs: usize, hidden: &[usize], weights: Vec<f32>) -> Option<Self> {
-        let widths: Vec<usize> = std::iter::once(inputs).chain(hidden.iter().copied()).collect();
+        let widths: Vec<usize> = std::iter::once(inputs)
+            .chain(hidden.iter().copied())
+            .collect();
         let this = Self { widths, weights };
         (this.layers().last()?.1.end + 1 == this.weights.len()).then_some(this)
     }
@@ -179,7 +183,10 @@ impl Mlp {
             if layer == last
                 && let Some(d_features) = d_features
             {
-                tape.below.iter_mut().zip(d_features).for_each(|(sum, d)| *sum += d);
+                tape.below
+                    .iter_mut()
+                    .zip(d_features)
+                    .for_each(|(sum, d)| *sum += d);
             }
             if layer > 0 {
                 for (d, &a) in tape.below.iter_mut().zip(input) {
@@ -231,7 +238,12 @@ mod tests {
         let scalar = |mlp: &Mlp, x: &[f32]| -> f64 {
             let mut tape = Tape::default();
             mlp.forward(x, &mut tape);
-            let outputs: f64 = tape.outputs.iter().zip(d_outputs).map(|(&a, b)| f64::from(a * b)).sum();
+            let outputs: f64 = tape
+                .outputs
+                .iter()
+                .zip(d_outputs)
+                .map(|(&a, b)| f64::from(a * b))
+                .sum();
             let features: f64 = tape
                 .features()
                 .iter()
@@ -254,7 +266,10 @@ mod tests {
             let low = scalar(&mlp, &x);
             mlp.weights_mut()[index] = at;
             let numeric = (high - low) / f64::from(2.0 * h);
-            assert!((numeric - f64::from(gradient[index])).abs() < 2e-3, "weight {index}");
+            assert!(
+                (numeric - f64::from(gradient[index])).abs() < 2e-3,
+                "weight {index}"
+            );
         }
         for index in 0..x.len() {
             let mut moved = x.clone();
@@ -263,7 +278,10 @@ mod tests {
             moved[index] -= 2.0 * h;
             let low = scalar(&mlp, &moved);
             let numeric = (high - low) / f64::from(2.0 * h);
-            assert!((numeric - f64::from(tape.input_gradient()[index])).abs() < 2e-3, "input {index}");
+            assert!(
+                (numeric - f64::from(tape.input_gradient()[index])).abs() < 2e-3,
+                "input {index}"
+            );
         }
     }
 }

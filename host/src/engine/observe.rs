@@ -1,9 +1,7 @@
 //! Asking the true metric: candidates in, values out, every query counted.
 
 use metricopt_sdk::tch::{Device, Tensor};
-use metricopt_sdk::{
-    Call, Direction, DynMetric, DynTask, Error, Part, Result, Rows, Split, Views,
-};
+use metricopt_sdk::{Call, Direction, DynMetric, DynTask, Error, Part, Result, Rows, Split, Views};
 use rayon::prelude::*;
 use std::cell::Cell;
 
@@ -44,7 +42,10 @@ impl Observation {
 impl Observer<'_> {
     /// Puts adapters into one tensor f32 `[P, D]`.
     pub fn tensor(&self, phis: &[impl AsRef<[f32]>]) -> Result<Tensor> {
-        let flat: Vec<f32> = phis.iter().flat_map(|phi| phi.as_ref().iter().copied()).collect();
+        let flat: Vec<f32> = phis
+            .iter()
+            .flat_map(|phi| phi.as_ref().iter().copied())
+            .collect();
         let dimensions = phis.first().map_or(0, |phi| phi.as_ref().len());
         let tensor = Tensor::f_from_slice(&flat)?;
         Ok(tensor
@@ -80,7 +81,9 @@ impl Observer<'_> {
             each(first, views)
         })?;
         match emitted.iter().position(|done| !done) {
-            Some(missing) => Err(Error::failed(format!("the task emitted no prediction for candidate {missing}"))),
+            Some(missing) => Err(Error::failed(format!(
+                "the task emitted no prediction for candidate {missing}"
+            ))),
             None => Ok(()),
         }
     }
@@ -90,10 +93,17 @@ impl Observer<'_> {
         let mut values = vec![0.0; phis.len()];
         self.predict(phis, rows, &mut |first, views| {
             let evaluated: Result<Vec<f64>> = if views.len() == 1 {
-                views.iter().map(|views| self.metric.evaluate(views)).collect()
+                views
+                    .iter()
+                    .map(|views| self.metric.evaluate(views))
+                    .collect()
             } else {
-                self.pool
-                    .install(|| views.par_iter().map(|views| self.metric.evaluate(views)).collect())
+                self.pool.install(|| {
+                    views
+                        .par_iter()
+                        .map(|views| self.metric.evaluate(views))
+                        .collect()
+                })
             };
             let evaluated = evaluated.map_err(|error| {
                 error.context(format!(
@@ -130,9 +140,17 @@ impl Observer<'_> {
     /// Those of the task and of the metric.
     pub fn observe(&self, phis: &[impl AsRef<[f32]>], folds: usize) -> Result<Vec<Observation>> {
         self.count(phis.len());
-        let mut observations = vec![Observation { folds: Vec::with_capacity(folds) }; phis.len()];
+        let mut observations = vec![
+            Observation {
+                folds: Vec::with_capacity(folds)
+            };
+            phis.len()
+        ];
         for index in 0..folds {
-            let part = Part::Fold { index, count: folds };
+            let part = Part::Fold {
+                index,
+                count: folds,
+            };
             let values = self.evaluate(phis, &Rows { split: Split::Validation, part }).map_err(|error| {
                 error.hint("fewer folds hold more rows each: set `observation.folds` or `finetune.accept_folds`")
             })?;

@@ -105,7 +105,10 @@ mod tests {
         let mut adam = Optimizer::new(OptimizerKind::Adam, 0.0, 2);
         let mut x = [0.0, 0.0];
         adam.step(&mut x, &[1e-3, -50.0], 0.01);
-        assert!((x[0] + 0.01).abs() < 1e-6 && (x[1] - 0.01).abs() < 1e-6, "{x:?}");
+        assert!(
+            (x[0] + 0.01).abs() < 1e-6 && (x[1] - 0.01).abs() < 1e-6,
+            "{x:?}"
+        );
     }
 
     #[test]

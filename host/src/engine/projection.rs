@@ -26,7 +26,11 @@ impl Projection {
         let x = Mat::from_fn(n, dimensions, |i, j| f64::from(points[i * dimensions + j]));
         // The eigenvectors of the smaller Gram matrix give the singular vectors.
         let wide = dimensions > n;
-        let gram = if wide { product(x.as_ref(), x.transpose()) } else { product(x.transpose(), x.as_ref()) };
+        let gram = if wide {
+            product(x.as_ref(), x.transpose())
+        } else {
+            product(x.transpose(), x.as_ref())
+        };
         let mut directions = Vec::new();
         if let Ok(eigen) = gram.self_adjoint_eigen(Side::Lower) {
             let values = eigen.S();
@@ -72,7 +76,10 @@ impl Projection {
                 *sum += f64::from(x).powi(2);
             }
         }
-        let rms: f64 = squares.iter().map(|sum| (sum / n.max(1) as f64).sqrt()).sum();
+        let rms: f64 = squares
+            .iter()
+            .map(|sum| (sum / n.max(1) as f64).sqrt())
+            .sum();
         if rms > 0.0 {
             this.scale = rms / k as f64;
         }
@@ -118,7 +125,10 @@ impl Projection {
                 .chunks_exact(self.dimensions.max(1))
                 .map(|direction| (dot(direction, phi) / self.scale) as f32)
                 .collect(),
-            None => phi.iter().map(|&x| (f64::from(x) / self.scale) as f32).collect(),
+            None => phi
+                .iter()
+                .map(|&x| (f64::from(x) / self.scale) as f32)
+                .collect(),
         }
     }
 
@@ -127,12 +137,18 @@ impl Projection {
         match &self.directions {
             Some(directions) => {
                 let mut phi = vec![0.0; self.dimensions];
-                for (direction, &g) in directions.chunks_exact(self.dimensions.max(1)).zip(gradient) {
+                for (direction, &g) in directions
+                    .chunks_exact(self.dimensions.max(1))
+                    .zip(gradient)
+                {
                     super::vector::add_scaled(&mut phi, f64::from(g) / self.scale, direction);
                 }
                 phi
             }
-            None => gradient.iter().map(|&g| (f64::from(g) / self.scale) as f32).collect(),
+            None => gradient
+                .iter()
+                .map(|&g| (f64::from(g) / self.scale) as f32)
+                .collect(),
         }
     }
 }

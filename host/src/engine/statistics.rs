@@ -23,8 +23,13 @@ pub fn standard_deviation(values: &[f64]) -> f64 {
 pub fn correlation(a: &[f64], b: &[f64]) -> f64 {
     let (ma, mb) = (mean(a), mean(b));
     let product: f64 = a.iter().zip(b).map(|(x, y)| (x - ma) * (y - mb)).sum();
-    let scale: f64 = a.iter().map(|x| (x - ma).powi(2)).sum::<f64>() * b.iter().map(|y| (y - mb).powi(2)).sum::<f64>();
-    if scale > 0.0 { product / scale.sqrt() } else { 0.0 }
+    let scale: f64 = a.iter().map(|x| (x - ma).powi(2)).sum::<f64>()
+        * b.iter().map(|y| (y - mb).powi(2)).sum::<f64>();
+    if scale > 0.0 {
+        product / scale.sqrt()
+    } else {
+        0.0
+    }
 }
 
 /// Spearman's rank correlation, with mean ranks for ties.
@@ -75,10 +80,15 @@ mod tests {
 
     #[test]
     fn rank_correlation_by_hand() {
-        assert_eq!(rank_correlation(&[1.0, 2.0, 3.0], &[10.0, 100.0, 1000.0]), 1.0);
+        assert_eq!(
+            rank_correlation(&[1.0, 2.0, 3.0], &[10.0, 100.0, 1000.0]),
+            1.0
+        );
         assert_eq!(rank_correlation(&[1.0, 2.0, 3.0], &[3.0, 2.0, 1.0]), -1.0);
         // 1 - 6 * (0 + 1 + 1 + 0) / (4 * 15)
-        assert!((rank_correlation(&[1.0, 2.0, 3.0, 4.0], &[1.0, 3.0, 2.0, 4.0]) - 0.8).abs() < 1e-12);
+        assert!(
+            (rank_correlation(&[1.0, 2.0, 3.0, 4.0], &[1.0, 3.0, 2.0, 4.0]) - 0.8).abs() < 1e-12
+        );
         assert_eq!(rank_correlation(&[1.0, 1.0], &[1.0, 2.0]), 0.0);
     }
 

@@ -1,6 +1,6 @@
 //! Threshold tuning: the simplest alternative, and on clean data often as good as any.
 
-use metricopt_sdk::{DynMetric, Direction, Error, OwnedClassification, Result};
+use metricopt_sdk::{Direction, DynMetric, Error, OwnedClassification, Result};
 use rayon::prelude::*;
 
 /// Improvements below this are rounding, not tuning: a metric that only ranks must keep its threshold.
@@ -32,7 +32,11 @@ pub fn apply(scores: &OwnedClassification, threshold: f64) -> Result<OwnedClassi
             let shifted = p * odds / (p * odds + (1.0 - p));
             // Rounding must not carry a score across the threshold.
             let rounded = shifted as f32;
-            if p >= threshold && rounded < 0.5 { 0.5 } else { rounded }
+            if p >= threshold && rounded < 0.5 {
+                0.5
+            } else {
+                rounded
+            }
         })?;
     }
     Ok(moved)
@@ -58,18 +62,25 @@ pub fn tune(
         .filter(|threshold| *threshold > 0.0 && *threshold < 1.0)
         .collect();
     thresholds.dedup();
-    let value = |threshold: f64| apply(scores, threshold)?.with_views(|views| metric.evaluate(views));
+    let value =
+        |threshold: f64| apply(scores, threshold)?.with_views(|views| metric.evaluate(views));
     let mut best = Threshold {
         threshold: 0.5,
         value: value(0.5)?,
         queries: thresholds.len() as u64 + 1,
     };
-    let values: Result<Vec<f64>, Error> = pool.install(|| thresholds.par_iter().map(|&t| value(t)).collect());
+    let values: Result<Vec<f64>, Error> =
+        pool.install(|| thresholds.par_iter().map(|&t| value(t)).collect());
     let start = best.value;
     for (threshold, value) in thresholds.into_iter().zip(values?) {
-        let improves = direction.is_better(value, best.value) && (value - start).abs() > MIN_IMPROVEMENT;
+        let improves =
+            direction.is_better(value, best.value) && (value - start).abs() > MIN_IMPROVEMENT;
         if improves {
-            best = Threshold { threshold, value, ..best };
+            best = Threshold {
+                threshold,
+                value,
+                ..best
+            };
         }
     }
     Ok(best)

@@ -79,18 +79,26 @@ impl Trajectories {
 /// Draws how each trajectory differs: learning rate, class weights, random start.
 ///
 /// Plain-loss runs from one start carry little signal for metrics of decisions; that is why they are made different.
-pub fn diversify(config: &TrajectoryConfig, width: f64, classes: Option<usize>, seed: u64) -> Vec<TrajectorySettings> {
+pub fn diversify(
+    config: &TrajectoryConfig,
+    width: f64,
+    classes: Option<usize>,
+    seed: u64,
+) -> Vec<TrajectorySettings> {
     (0..config.count)
         .map(|k| {
             let mut rng = stream(seed, "trajectory settings", k as u64);
-            let mut log_uniform = |[low, high]: [f64; 2]| (rng.random_range(low.ln()..=high.ln())).exp();
+            let mut log_uniform =
+                |[low, high]: [f64; 2]| (rng.random_range(low.ln()..=high.ln())).exp();
             let learning_rate = width * log_uniform(config.learning_rates);
             let class_weights = match classes {
                 _ if config.class_weights == [1.0, 1.0] => Vec::new(),
                 None => Vec::new(),
                 // Only the ratio counts, so a binary task draws the weight of its positive class alone.
                 Some(2) => vec![1.0, log_uniform(config.class_weights) as f32],
-                Some(classes) => (0..classes).map(|_| log_uniform(config.class_weights) as f32).collect(),
+                Some(classes) => (0..classes)
+                    .map(|_| log_uniform(config.class_weights) as f32)
+                    .collect(),
             };
             let start_sd = if k % 2 == 1 && config.start_sd > 0.0 {
                 width * rng.random_range(0.0..=config.start_sd)
@@ -125,7 +133,13 @@ pub fn collect(
     let mut phis: Vec<Vec<f32>> = settings
         .iter()
         .enumerate()
-        .map(|(k, settings)| normals(&mut stream(seed, "trajectory start", k as u64), dimensions, settings.start_sd))
+        .map(|(k, settings)| {
+            normals(
+                &mut stream(seed, "trajectory start", k as u64),
+                dimensions,
+                settings.start_sd,
+            )
+        })
         .collect();
     let mut velocities = vec![vec![0.0_f32; dimensions]; count];
     let mut trajectories = Trajectories {
@@ -162,10 +176,16 @@ pub fn collect(
                 class_weights: &settings.class_weights,
             })
             .collect();
-        let gradients = observer.task.gradients(&observer.tensor(&phis)?, &batches, &observer.call)?;
+        let gradients =
+            observer
+                .task
+                .gradients(&observer.tensor(&phis)?, &batches, &observer.call)?;
         let flat = finite_gradient(&gradients.gradients, count * dimensions)?;
         for (k, phi) in phis.iter_mut().enumerate() {
-            let (rate, momentum) = (trajectories.settings[k].learning_rate as f32, config.momentum as f32);
+            let (rate, momentum) = (
+                trajectories.settings[k].learning_rate as f32,
+                config.momentum as f32,
+            );
             let gradient = &flat[k * dimensions..(k + 1) * dimensions];
             for ((x, v), &g) in phi.iter_mut().zip(&mut velocities[k]).zip(gradient) {
                 *v = momentum * *v + g;
@@ -177,10 +197,16 @@ pub fn collect(
 }
 
 /// A gradient as a flat vector of the expected length, after checking that it is finite.
-pub(super) fn finite_gradient(tensor: &metricopt_sdk::tch::Tensor, expected: usize) -> Result<Vec<f32>> {
+pub(super) fn finite_gradient(
+    tensor: &metricopt_sdk::tch::Tensor,
+    expected: usize,
+) -> Result<Vec<f32>> {
     let flat = Vec::<f32>::try_from(tensor.f_reshape([-1])?)?;
     if flat.len() != expected {
-        return Err(Error::failed(format!("the task returned {} gradient components, expected {expected}", flat.len())));
+        return Err(Error::failed(format!(
+            "the task returned {} gradient components, expected {expected}",
+            flat.len()
+        )));
     }
     if flat.iter().any(|g| !g.is_finite()) {
         return Err(Error::failed("the gradient of the surrogate loss is not finite")
@@ -202,16 +228,22 @@ fn observe_all(
     let places: Vec<usize> = phis
         .iter()
         .map(|phi| {
-            distinct.iter().position(|seen| *seen == phi.as_slice()).unwrap_or_else(|| {
-                distinct.push(phi);
-                distinct.len() - 1
-            })
+            distinct
+                .iter()
+                .position(|seen| *seen == phi.as_slice())
+                .unwrap_or_else(|| {
+                    distinct.push(phi);
+                    distinct.len() - 1
+                })
         })
         .collect();
     let observations = observer.observe(&distinct, folds)?;
     let means: Vec<f64> = observations.iter().map(Observation::mean).collect();
     let sign = observer.direction.sign();
-    let best = means.iter().copied().min_by(|a, b| (sign * a).total_cmp(&(sign * b)));
+    let best = means
+        .iter()
+        .copied()
+        .min_by(|a, b| (sign * a).total_cmp(&(sign * b)));
     for (observed, place) in trajectories.observations.iter_mut().zip(places) {
         observed.push(observations[place].clone());
     }
@@ -254,18 +286,35 @@ pub fn interpolate_observations(trajectories: &Trajectories, sign: f64) -> Inter
     let all: Vec<&Observation> = trajectories.observations.iter().flatten().collect();
     let folds = all.first().map_or(0, |observation| observation.folds.len());
     let effects: Vec<f64> = (0..folds)
-        .map(|fold| mean(&all.iter().map(|observation| observation.folds[fold]).collect::<Vec<_>>()))
+        .map(|fold| {
+            mean(
+                &all.iter()
+                    .map(|observation| observation.folds[fold])
+                    .collect::<Vec<_>>(),
+            )
+        })
         .collect();
     let noise = |observation: &Observation| {
-        let residuals: Vec<f64> = observation.folds.iter().zip(&effects).map(|(value, effect)| value - effect).collect();
+        let residuals: Vec<f64> = observation
+            .folds
+            .iter()
+            .zip(&effects)
+            .map(|(value, effect)| value - effect)
+            .collect();
         standard_deviation(&residuals) / (folds.max(1) as f64).sqrt()
     };
     let times: Vec<f64> = trajectories.observed.iter().map(|&t| t as f64).collect();
     let at: Vec<f64> = (0..=trajectories.steps).map(|t| t as f64).collect();
     let mut values: Vec<(f64, f64)> = Vec::with_capacity(trajectories.count() * at.len());
     for observations in &trajectories.observations {
-        let means: Vec<f64> = observations.iter().map(|observation| sign * observation.mean()).collect();
-        let variances: Vec<f64> = observations.iter().map(|observation| noise(observation).powi(2)).collect();
+        let means: Vec<f64> = observations
+            .iter()
+            .map(|observation| sign * observation.mean())
+            .collect();
+        let variances: Vec<f64> = observations
+            .iter()
+            .map(|observation| noise(observation).powi(2))
+            .collect();
         let series = Series {
             times: &times,
             values: &means,
@@ -305,10 +354,20 @@ mod tests {
             observed: vec![0, 1],
             observations: folds
                 .iter()
-                .map(|run| run.iter().map(|folds| Observation { folds: folds.to_vec() }).collect())
+                .map(|run| {
+                    run.iter()
+                        .map(|folds| Observation {
+                            folds: folds.to_vec(),
+                        })
+                        .collect()
+                })
                 .collect(),
             settings: vec![
-                TrajectorySettings { learning_rate: 0.1, start_sd: 0.0, class_weights: vec![] };
+                TrajectorySettings {
+                    learning_rate: 0.1,
+                    start_sd: 0.0,
+                    class_weights: vec![]
+                };
                 folds.len()
             ],
         }
@@ -317,8 +376,15 @@ mod tests {
     #[test]
     fn fold_effects_are_no_noise() {
         // The second fold lies 0.2 above the first in every observation: nothing is uncertain.
-        let interpolation = interpolate_observations(&trajectories(&[[[0.1, 0.3], [0.2, 0.4]], [[0.3, 0.5], [0.0, 0.2]]]), 1.0);
-        assert!((interpolation.mean - 0.25).abs() < 1e-6, "{}", interpolation.mean);
+        let interpolation = interpolate_observations(
+            &trajectories(&[[[0.1, 0.3], [0.2, 0.4]], [[0.3, 0.5], [0.0, 0.2]]]),
+            1.0,
+        );
+        assert!(
+            (interpolation.mean - 0.25).abs() < 1e-6,
+            "{}",
+            interpolation.mean
+        );
         for &(_, sd) in interpolation.values() {
             assert!(sd <= 2.0 * MIN_DEVIATION, "{sd}");
         }
@@ -340,7 +406,11 @@ mod tests {
     fn a_metric_that_never_varies_has_no_deviation() {
         let flat = interpolate_observations(&trajectories(&[[[0.3, 0.3], [0.3, 0.3]]]), 1.0);
         assert_eq!(flat.deviation, 0.0);
-        assert!(flat.values().iter().all(|&(mean, sd)| mean == 0.0 && sd == MIN_DEVIATION));
+        assert!(
+            flat.values()
+                .iter()
+                .all(|&(mean, sd)| mean == 0.0 && sd == MIN_DEVIATION)
+        );
     }
 
     #[test]
@@ -351,7 +421,11 @@ mod tests {
         for (k, one) in settings.iter().enumerate() {
             assert!((0.0015..=0.05).contains(&one.learning_rate));
             assert!(one.class_weights[0] == 1.0 && (0.25..=4.0).contains(&one.class_weights[1]));
-            assert!(if k % 2 == 0 { one.start_sd == 0.0 } else { one.start_sd <= 0.05 });
+            assert!(if k % 2 == 0 {
+                one.start_sd == 0.0
+            } else {
+                one.start_sd <= 0.05
+            });
         }
         assert_ne!(settings[0], settings[2]);
         assert_eq!(settings, diversify(&config, 0.5, Some(2), 1));

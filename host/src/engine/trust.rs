@@ -51,14 +51,26 @@ pub fn train_and_measure(
 ) -> Result<Option<Trained>> {
     let (value, meta) = (&config.value_function, &config.meta_training);
     let call = observer.call;
-    let folds = if value.folds > 1 { value.folds.min(trajectories.count()) } else { 0 };
+    let folds = if value.folds > 1 {
+        value.folds.min(trajectories.count())
+    } else {
+        0
+    };
     let total = ((folds + 1) * meta.iterations) as u64;
     progress("value function", 0, total);
     let fit = |chosen: &[usize], heard: &mut dyn FnMut(usize)| {
-        train(value, meta, trajectories, interpolation, chosen, seed, |iteration| {
-            heard(iteration);
-            call.check()
-        })
+        train(
+            value,
+            meta,
+            trajectories,
+            interpolation,
+            chosen,
+            seed,
+            |iteration| {
+                heard(iteration);
+                call.check()
+            },
+        )
     };
     let fold_of = |k: usize| k * folds / trajectories.count();
     let held_out: Result<Vec<Vec<(f64, f64)>>> = observer.pool.install(|| {
@@ -66,7 +78,9 @@ pub fn train_and_measure(
             let (test, training): (Vec<usize>, Vec<usize>) =
                 (0..trajectories.count()).partition(|&k| fold_of(k) == fold);
             let fitted = fit(&training, &mut |_| ())?;
-            Ok(fitted.map_or_else(Vec::new, |(function, _)| predict(&function, trajectories, interpolation, &test)))
+            Ok(fitted.map_or_else(Vec::new, |(function, _)| {
+                predict(&function, trajectories, interpolation, &test)
+            }))
         };
         (0..folds).into_par_iter().map(one).collect()
     });
@@ -78,17 +92,25 @@ pub fn train_and_measure(
 
     let everything: Vec<usize> = (0..trajectories.count()).collect();
     let base = (folds * meta.iterations) as u64;
-    let fitted = fit(&everything, &mut |iteration| progress("value function", base + iteration as u64, total))?;
+    let fitted = fit(&everything, &mut |iteration| {
+        progress("value function", base + iteration as u64, total)
+    })?;
     Ok(fitted.map(|(function, set)| Trained {
         function,
         set,
         agreement,
-        weight: agreement.map_or(1.0, |agreement| weight(agreement.rank, value.min_correlation)),
+        weight: agreement.map_or(1.0, |agreement| {
+            weight(agreement.rank, value.min_correlation)
+        }),
     }))
 }
 
 fn weight(rank: f64, least: f64) -> f64 {
-    if least <= 0.0 { 1.0 } else { (rank / least).clamp(0.0, 1.0) }
+    if least <= 0.0 {
+        1.0
+    } else {
+        (rank / least).clamp(0.0, 1.0)
+    }
 }
 
 /// Predicted and interpolated metric at the observed steps of the given trajectories, standardised.
@@ -102,7 +124,10 @@ fn predict(
     let mut pairs = Vec::with_capacity(chosen.len() * trajectories.observed.len());
     for &k in chosen {
         for t in 0..=trajectories.steps {
-            pairs.push((function.value(trajectories.point(k, t), &mut tape), interpolation.at(k, t).0));
+            pairs.push((
+                function.value(trajectories.point(k, t), &mut tape),
+                interpolation.at(k, t).0,
+            ));
         }
     }
     pairs

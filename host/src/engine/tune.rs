@@ -146,11 +146,26 @@ pub fn tune(
     meter.restart();
     let settings = diversify(&config.trajectories, width, description.classes, seed);
     let folds = config.observation.folds;
-    let trajectories = collect(observer, &config.trajectories, settings, folds, seed, progress, recorder)?;
+    let trajectories = collect(
+        observer,
+        &config.trajectories,
+        settings,
+        folds,
+        seed,
+        progress,
+        recorder,
+    )?;
     let interpolation = interpolate_observations(&trajectories, sign);
     recorder.save(Artifact::Trajectories(&trajectories, &interpolation))?;
 
-    let trained = train_and_measure(observer, config, &trajectories, &interpolation, seed, progress)?;
+    let trained = train_and_measure(
+        observer,
+        config,
+        &trajectories,
+        &interpolation,
+        seed,
+        progress,
+    )?;
     let agreement = trained.as_ref().and_then(|trained| trained.agreement);
     let value_weight = trained.as_ref().map_or(0.0, |trained| trained.weight);
     recorder.record(&Event::ValueFunctionTrained {
@@ -191,7 +206,14 @@ pub fn tune(
             .map(|trained| (trained.function.clone(), &trained.set, trained.weight)),
         search: (config.finetune.es.pairs > 0).then_some(&config.finetune.es),
     };
-    let Outcome { best, last } = finetune(observer, &config.finetune, &mut method, &setting, progress, recorder)?;
+    let Outcome { best, last } = finetune(
+        observer,
+        &config.finetune,
+        &mut method,
+        &setting,
+        progress,
+        recorder,
+    )?;
 
     let decision = accept(
         observer,
@@ -205,7 +227,11 @@ pub fn tune(
         t: decision.t,
         threshold: decision.threshold,
     })?;
-    let kept = if decision.accepted { &best } else { &pretrained };
+    let kept = if decision.accepted {
+        &best
+    } else {
+        &pretrained
+    };
     recorder.save(Artifact::Adapter(&kept.phi, &description.sites))?;
     finished.push(meter.finish("metricopt", kept));
 
@@ -287,7 +313,15 @@ impl Baselines<'_> {
             radius: f64::INFINITY,
             seed: self.seed,
         };
-        Ok(finetune(self.observer, finetune_config, method, &setting, self.progress, recorder)?.best)
+        Ok(finetune(
+            self.observer,
+            finetune_config,
+            method,
+            &setting,
+            self.progress,
+            recorder,
+        )?
+        .best)
     }
 
     /// Loss-only runs with each weighting, at the calibrated and at the plain learning rate: the best of them all, so
@@ -299,7 +333,11 @@ impl Baselines<'_> {
         recorder: &mut dyn Recorder,
     ) -> Result<Candidate> {
         let mut best = self.pretrained.clone();
-        let widths: &[f64] = if self.width == 1.0 { &[1.0] } else { &[1.0, self.width] };
+        let widths: &[f64] = if self.width == 1.0 {
+            &[1.0]
+        } else {
+            &[1.0, self.width]
+        };
         for class_weights in weightings {
             for &width in widths {
                 let mut method = Method {
@@ -310,7 +348,11 @@ impl Baselines<'_> {
                     search: None,
                 };
                 let candidate = self.run(&mut method, &self.config.finetune, width, recorder)?;
-                if self.observer.direction.is_better(candidate.validation, best.validation) {
+                if self
+                    .observer
+                    .direction
+                    .is_better(candidate.validation, best.validation)
+                {
                     best = candidate;
                 }
             }
@@ -324,7 +366,10 @@ impl Baselines<'_> {
         match classes {
             Some(2) => {
                 let factors = &self.config.baselines.class_weights;
-                factors.iter().map(|&factor| vec![1.0, factor as f32]).collect()
+                factors
+                    .iter()
+                    .map(|&factor| vec![1.0, factor as f32])
+                    .collect()
             }
             _ => Vec::new(),
         }
@@ -400,12 +445,22 @@ fn table(
     if kind == Kind::Classification {
         let predictions: Result<Vec<OwnedClassification>> = finished
             .iter()
-            .map(|method| threshold::apply(&scores(observer, &method.phi, Split::Test)?, method.threshold))
+            .map(|method| {
+                threshold::apply(
+                    &scores(observer, &method.phi, Split::Test)?,
+                    method.threshold,
+                )
+            })
             .collect();
         let predictions = predictions?;
         for scores in &predictions {
             let value = scores.with_views(|views| observer.metric.evaluate(views));
-            values.push(value.map_err(|error| error.context(format!("metric `{}` on the test split", observer.metric_name)))?);
+            values.push(value.map_err(|error| {
+                error.context(format!(
+                    "metric `{}` on the test split",
+                    observer.metric_name
+                ))
+            })?);
         }
         let models: Vec<&OwnedClassification> = predictions.iter().collect();
         intervals = bootstrap::intervals(

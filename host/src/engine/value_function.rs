@@ -37,7 +37,8 @@ impl ValueFunction {
     pub fn gradient(&self, phi: &[f32], scratch: &mut Scratch) -> Vec<f32> {
         self.value(phi, &mut scratch.tape);
         scratch.gradient.resize(self.mlp.weights().len(), 0.0);
-        self.mlp.backward(&mut scratch.tape, &[1.0], None, &mut scratch.gradient);
+        self.mlp
+            .backward(&mut scratch.tape, &[1.0], None, &mut scratch.gradient);
         self.projection.pull_back(scratch.tape.input_gradient())
     }
 
@@ -116,7 +117,11 @@ impl TrainingSet {
 }
 
 /// Fits the coordinates to the chosen trajectories.
-pub fn fit_projection(config: &ValueFunctionConfig, trajectories: &Trajectories, chosen: &[usize]) -> Projection {
+pub fn fit_projection(
+    config: &ValueFunctionConfig,
+    trajectories: &Trajectories,
+    chosen: &[usize],
+) -> Projection {
     let all: Vec<(usize, usize)> = chosen
         .iter()
         .flat_map(|&k| (0..=trajectories.steps).map(move |t| (k, t)))
@@ -128,7 +133,9 @@ pub fn fit_projection(config: &ValueFunctionConfig, trajectories: &Trajectories,
         .flat_map(|&(k, t)| trajectories.point(k, t).iter().copied())
         .collect();
     match config.input {
-        ValueInput::Pca => Projection::principal(&points, trajectories.dimensions, config.components),
+        ValueInput::Pca => {
+            Projection::principal(&points, trajectories.dimensions, config.components)
+        }
         ValueInput::Raw => Projection::raw(&points, trajectories.dimensions),
     }
 }
@@ -156,12 +163,19 @@ pub fn train(
     let tasks = set.trajectories.len();
     match meta.mode {
         MetaTrainingMode::Reptile => {
-            reptile(&mut mlp, meta, tasks, &mut rng, &mut progress, |mlp, task, rng| {
-                step.draw(rng, |_| &set.trajectories[task]);
-                let gradient = step.gradient(mlp, rng);
-                let rate = meta.inner_learning_rate;
-                super::vector::add_scaled(mlp.weights_mut(), -rate, gradient);
-            })?;
+            reptile(
+                &mut mlp,
+                meta,
+                tasks,
+                &mut rng,
+                &mut progress,
+                |mlp, task, rng| {
+                    step.draw(rng, |_| &set.trajectories[task]);
+                    let gradient = step.gradient(mlp, rng);
+                    let rate = meta.inner_learning_rate;
+                    super::vector::add_scaled(mlp.weights_mut(), -rate, gradient);
+                },
+            )?;
         }
         MetaTrainingMode::Joint => {
             joint(&mut mlp, meta, &mut rng, &mut progress, |mlp, rng| {
@@ -242,7 +256,13 @@ pub struct OnlineAdaptation<'a> {
 
 impl<'a> OnlineAdaptation<'a> {
     /// Adaptation that has seen nothing yet.
-    pub fn new(function: &ValueFunction, set: &'a TrainingSet, learning_rate: f64, steps: usize, replay: usize) -> Self {
+    pub fn new(
+        function: &ValueFunction,
+        set: &'a TrainingSet,
+        learning_rate: f64,
+        steps: usize,
+        replay: usize,
+    ) -> Self {
         Self {
             set,
             adam: Adam::new(function.mlp.weights().len(), 0.9, 0.999),
@@ -256,7 +276,13 @@ impl<'a> OnlineAdaptation<'a> {
     }
 
     /// Learns from a new observation of the signed metric at `phi`.
-    pub fn observe(&mut self, function: &mut ValueFunction, phi: &[f32], signed: f64, rng: &mut Stream) {
+    pub fn observe(
+        &mut self,
+        function: &mut ValueFunction,
+        phi: &[f32],
+        signed: f64,
+        rng: &mut Stream,
+    ) {
         let target = function.standardise(signed);
         self.own.push(&function.projection.apply(phi), target, 1.0);
         let inputs = function.projection.outputs();
@@ -269,10 +295,16 @@ impl<'a> OnlineAdaptation<'a> {
             }
             let Scratch { tape, gradient } = &mut self.scratch;
             function.mlp.forward(&self.batch.x, tape);
-            let (_, d_outputs) = losses::regression(&tape.outputs, &self.batch.means, &self.batch.deviations);
+            let (_, d_outputs) =
+                losses::regression(&tape.outputs, &self.batch.means, &self.batch.deviations);
             gradient.resize(function.mlp.weights().len(), 0.0);
             function.mlp.backward(tape, &d_outputs, None, gradient);
-            self.adam.step(function.mlp.weights_mut(), gradient, self.learning_rate, 0.0);
+            self.adam.step(
+                function.mlp.weights_mut(),
+                gradient,
+                self.learning_rate,
+                0.0,
+            );
         }
     }
 }

@@ -15,32 +15,56 @@ const VERSION: &str = "1";
 struct Tensors(Vec<(String, Dtype, Vec<usize>, Vec<u8>)>);
 
 impl Tensors {
-    fn f32(&mut self, name: impl Into<String>, shape: &[usize], values: impl IntoIterator<Item = f32>) {
+    fn f32(
+        &mut self,
+        name: impl Into<String>,
+        shape: &[usize],
+        values: impl IntoIterator<Item = f32>,
+    ) {
         let bytes = values.into_iter().flat_map(f32::to_le_bytes).collect();
-        self.0.push((name.into(), Dtype::F32, shape.to_vec(), bytes));
+        self.0
+            .push((name.into(), Dtype::F32, shape.to_vec(), bytes));
     }
 
-    fn f64(&mut self, name: impl Into<String>, shape: &[usize], values: impl IntoIterator<Item = f64>) {
+    fn f64(
+        &mut self,
+        name: impl Into<String>,
+        shape: &[usize],
+        values: impl IntoIterator<Item = f64>,
+    ) {
         let bytes = values.into_iter().flat_map(f64::to_le_bytes).collect();
-        self.0.push((name.into(), Dtype::F64, shape.to_vec(), bytes));
+        self.0
+            .push((name.into(), Dtype::F64, shape.to_vec(), bytes));
     }
 
-    fn i64(&mut self, name: impl Into<String>, shape: &[usize], values: impl IntoIterator<Item = i64>) {
+    fn i64(
+        &mut self,
+        name: impl Into<String>,
+        shape: &[usize],
+        values: impl IntoIterator<Item = i64>,
+    ) {
         let bytes = values.into_iter().flat_map(i64::to_le_bytes).collect();
-        self.0.push((name.into(), Dtype::I64, shape.to_vec(), bytes));
+        self.0
+            .push((name.into(), Dtype::I64, shape.to_vec(), bytes));
     }
 
     fn file(&self, format: &str) -> Result<Vec<u8>> {
-        let failed = |error: safetensors::SafeTensorError| Error::failed(format!("cannot write a {format} file: {error}"));
+        let failed = |error: safetensors::SafeTensorError| {
+            Error::failed(format!("cannot write a {format} file: {error}"))
+        };
         let views: Result<Vec<(&str, TensorView<'_>)>> = self
             .0
             .iter()
             .map(|(name, dtype, shape, bytes)| {
-                Ok((name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).map_err(failed)?))
+                Ok((
+                    name.as_str(),
+                    TensorView::new(*dtype, shape.clone(), bytes).map_err(failed)?,
+                ))
             })
             .collect();
         // One entry only: the order of several would differ from run to run.
-        let metadata = HashMap::from([("format".to_owned(), format!("metricopt.{format}.{VERSION}"))]);
+        let metadata =
+            HashMap::from([("format".to_owned(), format!("metricopt.{format}.{VERSION}"))]);
         safetensors::serialize(views?, Some(metadata)).map_err(failed)
     }
 }
@@ -55,12 +79,26 @@ pub fn adapter_file(phi: &[f32], sites: &[Site]) -> Result<Vec<u8>> {
     let mut tensors = Tensors::default();
     let mut rest = phi;
     for site in sites {
-        let (Some(scale), Some(shift)) = (rest.get(..site.channels), rest.get(site.channels..2 * site.channels)) else {
-            return Err(Error::failed(format!("the adapter is too short for site `{}`", site.name)));
+        let (Some(scale), Some(shift)) = (
+            rest.get(..site.channels),
+            rest.get(site.channels..2 * site.channels),
+        ) else {
+            return Err(Error::failed(format!(
+                "the adapter is too short for site `{}`",
+                site.name
+            )));
         };
         rest = &rest[2 * site.channels..];
-        tensors.f32(format!("{}.scale", site.name), &[site.channels], scale.iter().map(|d| 1.0 + d));
-        tensors.f32(format!("{}.shift", site.name), &[site.channels], shift.iter().copied());
+        tensors.f32(
+            format!("{}.scale", site.name),
+            &[site.channels],
+            scale.iter().map(|d| 1.0 + d),
+        );
+        tensors.f32(
+            format!("{}.shift", site.name),
+            &[site.channels],
+            shift.iter().copied(),
+        );
     }
     tensors.file("adapter")
 }
@@ -73,17 +111,31 @@ pub fn adapter_file(phi: &[f32], sites: &[Site]) -> Result<Vec<u8>> {
 /// # Errors
 ///
 /// If the tensors do not fit together.
-pub fn trajectories_file(trajectories: &Trajectories, interpolation: &Interpolation) -> Result<Vec<u8>> {
+pub fn trajectories_file(
+    trajectories: &Trajectories,
+    interpolation: &Interpolation,
+) -> Result<Vec<u8>> {
     let (k, points) = (trajectories.count(), trajectories.steps + 1);
     let folds = trajectories
         .observations
         .first()
         .and_then(|run| run.first())
         .map_or(0, |observation| observation.folds.len());
-    let classes = trajectories.settings.first().map_or(0, |settings| settings.class_weights.len());
+    let classes = trajectories
+        .settings
+        .first()
+        .map_or(0, |settings| settings.class_weights.len());
     let mut tensors = Tensors::default();
-    tensors.f32("points", &[k, points, trajectories.dimensions], trajectories.points.iter().copied());
-    tensors.i64("observed_steps", &[trajectories.observed.len()], trajectories.observed.iter().map(|&t| t as i64));
+    tensors.f32(
+        "points",
+        &[k, points, trajectories.dimensions],
+        trajectories.points.iter().copied(),
+    );
+    tensors.i64(
+        "observed_steps",
+        &[trajectories.observed.len()],
+        trajectories.observed.iter().map(|&t| t as i64),
+    );
     tensors.f64(
         "observations",
         &[k, trajectories.observed.len(), folds],
@@ -94,12 +146,34 @@ pub fn trajectories_file(trajectories: &Trajectories, interpolation: &Interpolat
             .flat_map(|observation| observation.folds.iter().copied()),
     );
     let values = interpolation.values();
-    tensors.f64("interpolated_mean", &[k, points], values.iter().map(|&(mean, _)| mean));
-    tensors.f64("interpolated_deviation", &[k, points], values.iter().map(|&(_, deviation)| deviation));
+    tensors.f64(
+        "interpolated_mean",
+        &[k, points],
+        values.iter().map(|&(mean, _)| mean),
+    );
+    tensors.f64(
+        "interpolated_deviation",
+        &[k, points],
+        values.iter().map(|&(_, deviation)| deviation),
+    );
     tensors.f64("standard_mean", &[1], [interpolation.mean]);
     tensors.f64("standard_deviation", &[1], [interpolation.deviation]);
-    tensors.f64("learning_rates", &[k], trajectories.settings.iter().map(|settings| settings.learning_rate));
-    tensors.f64("start_sd", &[k], trajectories.settings.iter().map(|settings| settings.start_sd));
+    tensors.f64(
+        "learning_rates",
+        &[k],
+        trajectories
+            .settings
+            .iter()
+            .map(|settings| settings.learning_rate),
+    );
+    tensors.f64(
+        "start_sd",
+        &[k],
+        trajectories
+            .settings
+            .iter()
+            .map(|settings| settings.start_sd),
+    );
     tensors.f32(
         "class_weights",
         &[k, classes],
@@ -123,10 +197,18 @@ pub fn value_function_file(function: &ValueFunction) -> Result<Vec<u8>> {
     let weights = function.mlp.weights();
     tensors.f32("weights", &[weights.len()], weights.iter().copied());
     let widths = function.mlp.widths();
-    tensors.i64("widths", &[widths.len()], widths.iter().map(|&width| width as i64));
+    tensors.i64(
+        "widths",
+        &[widths.len()],
+        widths.iter().map(|&width| width as i64),
+    );
     let projection = &function.projection;
     if let Some(directions) = projection.directions() {
-        tensors.f32("directions", &[projection.outputs(), projection.dimensions()], directions.iter().copied());
+        tensors.f32(
+            "directions",
+            &[projection.outputs(), projection.dimensions()],
+            directions.iter().copied(),
+        );
     }
     tensors.f64("input_scale", &[1], [projection.scale()]);
     tensors.f64("standard_mean", &[1], [function.mean]);

@@ -58,7 +58,11 @@ impl RunDirectory {
             .map_err(|error| cannot_write(folder, &error))?
             .filter_map(|entry| {
                 let entry = entry.ok()?.file_name().into_string().ok()?;
-                entry.strip_prefix(name)?.strip_prefix('-')?.parse::<u64>().ok()
+                entry
+                    .strip_prefix(name)?
+                    .strip_prefix('-')?
+                    .parse::<u64>()
+                    .ok()
             })
             .max()
             .unwrap_or(0);
@@ -71,7 +75,10 @@ impl RunDirectory {
                 Err(error) => return Err(cannot_write(&path, &error)),
             }
         }
-        Err(Error::failed(format!("no free run number in `{}`", folder.display())))
+        Err(Error::failed(format!(
+            "no free run number in `{}`",
+            folder.display()
+        )))
     }
 
     fn begin(path: PathBuf, created: bool) -> Result<Self> {
@@ -106,11 +113,13 @@ impl RunDirectory {
             file.write_all(contents)?;
             file.sync_all()
         });
-        written.and_then(|()| fs::rename(&temporary, &path)).map_err(|error| {
-            // If even the removal fails, the first error is the one to tell.
-            let _ = fs::remove_file(&temporary);
-            cannot_write(&path, &error)
-        })
+        written
+            .and_then(|()| fs::rename(&temporary, &path))
+            .map_err(|error| {
+                // If even the removal fails, the first error is the one to tell.
+                let _ = fs::remove_file(&temporary);
+                cannot_write(&path, &error)
+            })
     }
 
     /// Puts all events on disk.
@@ -148,17 +157,25 @@ impl Recorder for RunDirectory {
             version: EVENTS_VERSION,
             event,
         };
-        let line = serde_json::to_string(&line).map_err(|error| Error::failed(format!("cannot write an event: {error}")))?;
-        writeln!(self.events, "{line}").map_err(|error| cannot_write(&self.path.join("events.jsonl"), &error))
+        let line = serde_json::to_string(&line)
+            .map_err(|error| Error::failed(format!("cannot write an event: {error}")))?;
+        writeln!(self.events, "{line}")
+            .map_err(|error| cannot_write(&self.path.join("events.jsonl"), &error))
     }
 
     fn save(&mut self, artifact: Artifact<'_>) -> Result<()> {
         match artifact {
             Artifact::Trajectories(trajectories, interpolation) => {
-                self.write("trajectories.safetensors", &trajectories_file(trajectories, interpolation)?)?;
+                self.write(
+                    "trajectories.safetensors",
+                    &trajectories_file(trajectories, interpolation)?,
+                )?;
             }
             Artifact::ValueFunction(function) => {
-                self.write("value_function.safetensors", &value_function_file(function)?)?;
+                self.write(
+                    "value_function.safetensors",
+                    &value_function_file(function)?,
+                )?;
             }
             Artifact::Adapter(phi, sites) => {
                 self.write("adapter.safetensors", &adapter_file(phi, sites)?)?;

@@ -126,7 +126,15 @@ impl Summary {
 
     /// The table with its verdict, for the terminal.
     pub fn table(&self) -> String {
-        let head = ["method", "validation", "test", "difference", "95 % interval", "queries", "seconds"];
+        let head = [
+            "method",
+            "validation",
+            "test",
+            "difference",
+            "95 % interval",
+            "queries",
+            "seconds",
+        ];
         let mut rows = vec![head.map(str::to_owned)];
         for method in &self.methods {
             let is_reference = method.name == "pretrained";
@@ -134,7 +142,11 @@ impl Summary {
                 method.name.to_owned(),
                 format!("{:.4}", method.validation),
                 format!("{:.4}", method.test),
-                if is_reference { "-".to_owned() } else { format!("{:+.4}", method.difference) },
+                if is_reference {
+                    "-".to_owned()
+                } else {
+                    format!("{:+.4}", method.difference)
+                },
                 match method.interval {
                     Some([low, high]) if !is_reference => format!("[{low:+.4}, {high:+.4}]"),
                     _ => "-".to_owned(),
@@ -150,7 +162,10 @@ impl Summary {
             Direction::Minimise => "lower is better",
             Direction::Maximise => "higher is better",
         };
-        let mut text = format!("{} ({aim}), task {}, seed {}\n\n", self.metric.name, self.task, self.seed);
+        let mut text = format!(
+            "{} ({aim}), task {}, seed {}\n\n",
+            self.metric.name, self.task, self.seed
+        );
         for (index, row) in rows.iter().enumerate() {
             let mut line = String::new();
             for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
@@ -175,14 +190,20 @@ impl Summary {
 
 /// One sentence: what was kept, and why.
 fn verdict(metric: &MetricSummary, tuned: &Tuned) -> String {
-    let Decision { accepted, t, threshold } = tuned.decision;
+    let Decision {
+        accepted,
+        t,
+        threshold,
+    } = tuned.decision;
     let find = |name: &str| tuned.methods.iter().find(|method| method.name == name);
     let (Some(pretrained), Some(metricopt)) = (find("pretrained"), find("metricopt")) else {
         return String::new();
     };
     let name = &metric.name;
     if tuned.best.validation == pretrained.validation {
-        return format!("kept the pre-trained model: nothing on the way was better in validation {name}");
+        return format!(
+            "kept the pre-trained model: nothing on the way was better in validation {name}"
+        );
     }
     if !accepted {
         return format!(
@@ -194,7 +215,9 @@ fn verdict(metric: &MetricSummary, tuned: &Tuned) -> String {
     let better: Vec<&str> = tuned
         .methods
         .iter()
-        .filter(|method| method.name != "metricopt" && metric.direction.is_better(method.test, metricopt.test))
+        .filter(|method| {
+            method.name != "metricopt" && metric.direction.is_better(method.test, metricopt.test)
+        })
         .map(|method| method.name)
         .collect();
     let beside = if better.is_empty() {

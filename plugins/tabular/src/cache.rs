@@ -13,10 +13,22 @@ use crate::pretrain::Pretraining;
 const VERSION: &str = "1";
 
 /// Where the network for this configuration, seed and data lies.
-pub(crate) fn path(folder: &Path, config: &Pretraining, table: &Table, device: &str, seed: u64) -> PathBuf {
+pub(crate) fn path(
+    folder: &Path,
+    config: &Pretraining,
+    table: &Table,
+    device: &str,
+    seed: u64,
+) -> PathBuf {
     let mut hash = Sha256::new();
     let config = metricopt_sdk::config::to_json(config).to_string();
-    for part in [VERSION, &config, device, &seed.to_string(), &table.columns.to_string()] {
+    for part in [
+        VERSION,
+        &config,
+        device,
+        &seed.to_string(),
+        &table.columns.to_string(),
+    ] {
         hash.update(part.as_bytes());
         hash.update([0]);
     }
@@ -26,8 +38,19 @@ pub(crate) fn path(folder: &Path, config: &Pretraining, table: &Table, device: &
         bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
         hash.update(&bytes);
     }
-    hash.update(table.labels.iter().map(|&label| label as u8).collect::<Vec<u8>>());
-    let name: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    hash.update(
+        table
+            .labels
+            .iter()
+            .map(|&label| label as u8)
+            .collect::<Vec<u8>>(),
+    );
+    let name: String = hash
+        .finalize()
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     folder.join("tabular").join(format!("{name}.safetensors"))
 }
 
@@ -42,9 +65,15 @@ pub(crate) fn read(path: &Path, columns: usize, hidden: &[usize]) -> Option<Netw
         }
         let floats = view.data().as_chunks::<4>().0.iter();
         let floats: Vec<f32> = floats.map(|bytes| f32::from_le_bytes(*bytes)).collect();
-        floats.iter().all(|value| value.is_finite()).then_some(floats)
+        floats
+            .iter()
+            .all(|value| value.is_finite())
+            .then_some(floats)
     };
-    let widths: Vec<usize> = std::iter::once(columns).chain(hidden.iter().copied()).chain([1]).collect();
+    let widths: Vec<usize> = std::iter::once(columns)
+        .chain(hidden.iter().copied())
+        .chain([1])
+        .collect();
     let layers: Option<Vec<Layer>> = widths
         .windows(2)
         .enumerate()
@@ -66,21 +95,36 @@ pub(crate) fn write(path: &Path, network: &Network) -> Result<()> {
         metricopt_sdk::Error::failed(format!("cannot write the cache file `{}`: {reason}", path.display()))
             .hint("point `METRICOPT_CACHE` at a writable folder, or set it to the empty string for no cache")
     };
-    let bytes = |values: &[f32]| -> Vec<u8> { values.iter().flat_map(|value| value.to_le_bytes()).collect() };
+    let bytes = |values: &[f32]| -> Vec<u8> {
+        values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect()
+    };
     let parts: Vec<(String, Vec<usize>, Vec<u8>)> = network
         .layers
         .iter()
         .enumerate()
         .flat_map(|(index, layer)| {
             [
-                (format!("layer{index}.matrix"), vec![layer.inputs, layer.outputs], bytes(&layer.matrix)),
-                (format!("layer{index}.bias"), vec![layer.outputs], bytes(&layer.bias)),
+                (
+                    format!("layer{index}.matrix"),
+                    vec![layer.inputs, layer.outputs],
+                    bytes(&layer.matrix),
+                ),
+                (
+                    format!("layer{index}.bias"),
+                    vec![layer.outputs],
+                    bytes(&layer.bias),
+                ),
             ]
         })
         .collect();
     let views: Result<Vec<_>, _> = parts
         .iter()
-        .map(|(name, shape, data)| TensorView::new(Dtype::F32, shape.clone(), data).map(|view| (name.as_str(), view)))
+        .map(|(name, shape, data)| {
+            TensorView::new(Dtype::F32, shape.clone(), data).map(|view| (name.as_str(), view))
+        })
         .collect();
     let views = views.map_err(|error| failed(error.to_string()))?;
     let file = safetensors::serialize(views, None).map_err(|error| failed(error.to_string()))?;

@@ -6,6 +6,7 @@
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
+use pulp::Arch;
 
 use crate::network::Network;
 
@@ -33,7 +34,11 @@ impl FirstLayer {
     pub(crate) fn new(network: &Network, features: &[f32]) -> Self {
         let layer = &network.layers[0];
         let rows = features.len() / layer.inputs.max(1);
-        let mut values: Vec<f32> = layer.bias.iter().flat_map(|&bias| std::iter::repeat_n(bias, rows)).collect();
+        let mut values: Vec<f32> = layer
+            .bias
+            .iter()
+            .flat_map(|&bias| std::iter::repeat_n(bias, rows))
+            .collect();
         matmul(
             MatMut::from_column_major_slice_mut(&mut values, rows, layer.outputs),
             Accum::Add,
@@ -63,7 +68,11 @@ pub(crate) fn score_block(
     scores: &mut [f32],
 ) {
     let n = rows.len();
-    let Scratch { gathered, front, behind } = scratch;
+    let Scratch {
+        gathered,
+        front,
+        behind,
+    } = scratch;
     let contiguous = rows.windows(2).all(|pair| pair[1] == pair[0] + 1);
     if !contiguous {
         gathered.clear();
@@ -82,22 +91,30 @@ pub(crate) fn score_block(
     let [hidden @ .., output] = network.layers.as_slice() else {
         return;
     };
-    for (phi, scores) in phis.chunks_exact(network.dimensions()).zip(scores.chunks_exact_mut(n)) {
+    let arch = Arch::new();
+    for (phi, scores) in phis
+        .chunks_exact(network.dimensions())
+        .zip(scores.chunks_exact_mut(n))
+    {
         let mut film = phi;
         for (index, layer) in hidden.iter().enumerate() {
             let (scales, rest) = film.split_at(layer.outputs);
             let (shifts, rest) = rest.split_at(layer.outputs);
             film = rest;
+            behind.resize(layer.outputs * n, 0.0);
             if index == 0 {
-                front.resize(layer.outputs * n, 0.0);
-                for (c, out) in front.chunks_exact_mut(n).enumerate() {
-                    let (scale, shift) = (1.0 + scales[c], shifts[c]);
-                    for (out, &z) in out.iter_mut().zip(channel(c)) {
-                        *out = (scale * z + shift).max(0.0);
-                    }
-                }
+                arch.dispatch(
+                    #[inline(always)]
+                    || {
+                        for (c, out) in behind.chunks_exact_mut(n).enumerate() {
+                            let (scale, shift) = (1.0 + scales[c], shifts[c]);
+                            for (out, &z) in out.iter_mut().zip(channel(c)) {
+                                *out = (scale * z + shift).max(0.0);
+                            }
+                        }
+                    },
+                );
             } else {
-                behind.resize(layer.outputs * n, 0.0);
                 matmul(
                     MatMut::from_column_major_slice_mut(behind, n, layer.outputs),
                     Accum::Replace,
@@ -106,23 +123,35 @@ pub(crate) fn score_block(
                     1.0,
                     Par::Seq,
                 );
-                for (c, out) in behind.chunks_exact_mut(n).enumerate() {
-                    // The bias of the layer goes through the scale: folded into the shift.
-                    let scale = 1.0 + scales[c];
-                    let shift = scale * layer.bias[c] + shifts[c];
-                    for out in out {
-                        *out = (scale * *out + shift).max(0.0);
-                    }
-                }
-                std::mem::swap(front, behind);
+                arch.dispatch(
+                    #[inline(always)]
+                    || {
+                        for (c, out) in behind.chunks_exact_mut(n).enumerate() {
+                            // The bias of the layer goes through the scale: folded into the shift.
+                            let scale = 1.0 + scales[c];
+                            let shift = scale * layer.bias[c] + shifts[c];
+                            for out in out {
+                                *out = (scale * *out + shift).max(0.0);
+                            }
+                        }
+                    },
+                );
             }
+            std::mem::swap(front, behind);
         }
         scores.fill(output.bias[0]);
-        for (activations, &weight) in front.chunks_exact(n).zip(&output.matrix) {
-            for (score, &a) in scores.iter_mut().zip(activations) {
-                *score += weight * a;
-            }
-        }
-        scores.iter_mut().for_each(|score| *score = 1.0 / (1.0 + (-*score).exp()));
+        arch.dispatch(
+            #[inline(always)]
+            || {
+                for (activations, &weight) in front.chunks_exact(n).zip(&output.matrix) {
+                    for (score, &a) in scores.iter_mut().zip(activations) {
+                        *score += weight * a;
+                    }
+                }
+            },
+        );
+        scores
+            .iter_mut()
+            .for_each(|score| *score = 1.0 / (1.0 + (-*score).exp()));
     }
 }

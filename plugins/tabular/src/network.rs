@@ -53,7 +53,10 @@ impl Frozen {
     }
 
     pub(crate) fn get(&self) -> Tensor {
-        let guard = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let guard = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         guard.shallow_clone()
     }
 }
@@ -68,16 +71,24 @@ pub(crate) struct TensorNetwork {
 impl TensorNetwork {
     pub(crate) fn new(network: &Network, device: metricopt_sdk::tch::Device) -> Result<Self> {
         let tensors = |layer: &Layer| -> Result<(Frozen, Frozen)> {
-            let matrix = Tensor::f_from_slice(&layer.matrix)?.f_view([layer.inputs as i64, layer.outputs as i64])?;
+            let matrix = Tensor::f_from_slice(&layer.matrix)?
+                .f_view([layer.inputs as i64, layer.outputs as i64])?;
             let bias = Tensor::f_from_slice(&layer.bias)?;
-            Ok((Frozen::new(matrix.f_to_device(device)?), Frozen::new(bias.f_to_device(device)?)))
+            Ok((
+                Frozen::new(matrix.f_to_device(device)?),
+                Frozen::new(bias.f_to_device(device)?),
+            ))
         };
         let hidden: Result<Vec<_>> = network.hidden().iter().skip(1).map(tensors).collect();
         let output = &network.layers[network.layers.len() - 1];
         Ok(Self {
             hidden: hidden?,
             output: tensors(output)?,
-            widths: network.hidden().iter().map(|layer| layer.outputs as i64).collect(),
+            widths: network
+                .hidden()
+                .iter()
+                .map(|layer| layer.outputs as i64)
+                .collect(),
         })
     }
 

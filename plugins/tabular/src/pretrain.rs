@@ -51,19 +51,38 @@ impl Pretraining {
         let mut problems = Vec::new();
         let mut check = |key: &str, fits: bool, expected: &str| {
             if !fits {
-                problems.push(format!("`network.{key}` is out of range, expected {expected}"));
+                problems.push(format!(
+                    "`network.{key}` is out of range, expected {expected}"
+                ));
             }
         };
         check(
             "hidden",
-            (1..=16).contains(&self.hidden.len()) && self.hidden.iter().all(|width| (1..=65_536).contains(width)),
+            (1..=16).contains(&self.hidden.len())
+                && self.hidden.iter().all(|width| (1..=65_536).contains(width)),
             "1 to 16 widths of 1 to 65536",
         );
         check("epochs", (1..=10_000).contains(&self.epochs), "1 to 10000");
-        check("batch_size", (1..=1_000_000).contains(&self.batch_size), "1 to 1000000");
-        check("learning_rate", self.learning_rate > 0.0 && self.learning_rate <= 10.0, "above 0, at most 10");
-        check("class_weight", self.class_weight > 0.0 && self.class_weight <= 1e6, "above 0, at most 1000000");
-        check("early_stopping", (0.0..=0.9).contains(&self.early_stopping), "0 to 0.9");
+        check(
+            "batch_size",
+            (1..=1_000_000).contains(&self.batch_size),
+            "1 to 1000000",
+        );
+        check(
+            "learning_rate",
+            self.learning_rate > 0.0 && self.learning_rate <= 10.0,
+            "above 0, at most 10",
+        );
+        check(
+            "class_weight",
+            self.class_weight > 0.0 && self.class_weight <= 1e6,
+            "above 0, at most 1000000",
+        );
+        check(
+            "early_stopping",
+            (0.0..=0.9).contains(&self.early_stopping),
+            "0 to 0.9",
+        );
         check("patience", self.patience >= 1, "at least 1");
         problems
     }
@@ -71,7 +90,9 @@ impl Pretraining {
 
 /// Class weights of rows, normalised to mean 1.
 pub(crate) fn row_weights(labels: &Tensor, negative: f64, positive: f64) -> Result<Tensor> {
-    let weights = labels.f_mul_scalar(positive - negative)?.f_add_scalar(negative)?;
+    let weights = labels
+        .f_mul_scalar(positive - negative)?
+        .f_add_scalar(negative)?;
     let mean = weights.f_mean(Dtype::Float)?;
     Ok(weights.f_div(&mean)?)
 }
@@ -79,7 +100,13 @@ pub(crate) fn row_weights(labels: &Tensor, negative: f64, positive: f64) -> Resu
 /// Trains the network on a table.
 ///
 /// The order of rows and the initial weights come from `seed` alone.
-pub(crate) fn train(config: &Pretraining, table: &Table, device: Device, seed: u64, context: &Context<'_>) -> Result<Network> {
+pub(crate) fn train(
+    config: &Pretraining,
+    table: &Table,
+    device: Device,
+    seed: u64,
+    context: &Context<'_>,
+) -> Result<Network> {
     let mut rng = Pcg64Mcg::seed_from_u64(seed);
     let rows = table.rows();
     let mut order: Vec<i64> = (0..rows as i64).collect();
@@ -101,11 +128,16 @@ pub(crate) fn train(config: &Pretraining, table: &Table, device: Device, seed: u
     for (index, pair) in widths.windows(2).enumerate() {
         // The bounds of PyTorch's `Linear`.
         let bound = 1.0 / (pair[0].max(1) as f32).sqrt();
-        let mut uniform = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random_range(-bound..=bound)).collect() };
-        let matrix = Tensor::f_from_slice(&uniform(pair[0] * pair[1]))?.f_view([pair[0] as i64, pair[1] as i64])?;
+        let mut uniform =
+            |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random_range(-bound..=bound)).collect() };
+        let matrix = Tensor::f_from_slice(&uniform(pair[0] * pair[1]))?
+            .f_view([pair[0] as i64, pair[1] as i64])?;
         let bias = Tensor::f_from_slice(&uniform(pair[1]))?;
         let path = variables.root() / index;
-        layers.push((path.var_copy("matrix", &matrix), path.var_copy("bias", &bias)));
+        layers.push((
+            path.var_copy("matrix", &matrix),
+            path.var_copy("bias", &bias),
+        ));
     }
     let logits = |x: &Tensor| -> Result<Tensor> {
         let mut a = x.shallow_clone();
@@ -121,7 +153,11 @@ pub(crate) fn train(config: &Pretraining, table: &Table, device: Device, seed: u
         let index = Tensor::f_from_slice(rows)?.f_to_device(device)?;
         let y = labels.f_index_select(0, &index)?;
         let weights = row_weights(&y, 1.0, config.class_weight)?;
-        cross_entropy(&logits(&features.f_index_select(0, &index)?)?, &y, Some(&weights))
+        cross_entropy(
+            &logits(&features.f_index_select(0, &index)?)?,
+            &y,
+            Some(&weights),
+        )
     };
     let export = || -> Result<Network> {
         let layers: Result<Vec<Layer>> = layers
@@ -150,7 +186,11 @@ pub(crate) fn train(config: &Pretraining, table: &Table, device: Device, seed: u
             if step % 16 == 0 {
                 context.call.check()?;
                 let done = epoch * training.len() + step * config.batch_size;
-                (context.progress)("pre-training", done as u64, (config.epochs * training.len()) as u64);
+                (context.progress)(
+                    "pre-training",
+                    done as u64,
+                    (config.epochs * training.len()) as u64,
+                );
             }
             optimizer.zero_grad();
             loss(batch)?.f_backward()?;
@@ -160,7 +200,10 @@ pub(crate) fn train(config: &Pretraining, table: &Table, device: Device, seed: u
             continue;
         }
         let value = f64::try_from(no_grad(|| loss(held_out))?)?;
-        if best.as_ref().is_none_or(|(incumbent, _)| value < *incumbent) {
+        if best
+            .as_ref()
+            .is_none_or(|(incumbent, _)| value < *incumbent)
+        {
             best = Some((value, export()?));
             stale = 0;
         } else {
@@ -174,7 +217,13 @@ pub(crate) fn train(config: &Pretraining, table: &Table, device: Device, seed: u
         Some((_, network)) => network,
         None => export()?,
     };
-    let finite = |layer: &Layer| layer.matrix.iter().chain(&layer.bias).all(|weight| weight.is_finite());
+    let finite = |layer: &Layer| {
+        layer
+            .matrix
+            .iter()
+            .chain(&layer.bias)
+            .all(|weight| weight.is_finite())
+    };
     if !network.layers.iter().all(finite) {
         return Err(Error::failed("pre-training diverged: a weight is not finite")
             .hint("lower `task.network.learning_rate`, or set `task.standardise=true` for features of very different scale"));
@@ -183,7 +232,16 @@ pub(crate) fn train(config: &Pretraining, table: &Table, device: Device, seed: u
 }
 
 /// Binary cross-entropy of logits `[N]`.
-pub(crate) fn cross_entropy(logits: &Tensor, labels: &Tensor, weights: Option<&Tensor>) -> Result<Tensor> {
+pub(crate) fn cross_entropy(
+    logits: &Tensor,
+    labels: &Tensor,
+    weights: Option<&Tensor>,
+) -> Result<Tensor> {
     let none: Option<&Tensor> = None;
-    Ok(logits.f_binary_cross_entropy_with_logits(labels, weights, none, metricopt_sdk::tch::Reduction::Mean)?)
+    Ok(logits.f_binary_cross_entropy_with_logits(
+        labels,
+        weights,
+        none,
+        metricopt_sdk::tch::Reduction::Mean,
+    )?)
 }

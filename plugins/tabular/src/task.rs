@@ -103,7 +103,10 @@ impl Task for Tabular {
         if flips.flipped > 0 {
             facts.push((
                 "corrupted labels".to_owned(),
-                format!("{} of {} positive training rows concerned", flips.flipped, flips.candidates),
+                format!(
+                    "{} of {} positive training rows concerned",
+                    flips.flipped, flips.candidates
+                ),
             ));
         }
         (context.progress)("data", 1, 1);
@@ -125,7 +128,11 @@ impl Task for Tabular {
                 .num_threads(context.call.threads)
                 .build()
                 .map_err(|error| Error::failed(format!("cannot start threads: {error}")))?,
-            splits: [prepare(&splits.train)?, prepare(&splits.validation)?, prepare(&splits.test)?],
+            splits: [
+                prepare(&splits.train)?,
+                prepare(&splits.validation)?,
+                prepare(&splits.test)?,
+            ],
             network,
         })
     }
@@ -141,18 +148,35 @@ impl Task for Tabular {
 
     fn loss(&self, phi: &Tensor, batch: &Batch<'_>) -> Result<Tensor> {
         let data = &self.splits[batch.split as usize];
-        let rows: Vec<i64> = batch.rows(data.labels.len()).into_iter().map(i64::from).collect();
+        let rows: Vec<i64> = batch
+            .rows(data.labels.len())
+            .into_iter()
+            .map(i64::from)
+            .collect();
         let rows = Tensor::f_from_slice(&rows)?.f_to_device(self.device)?;
         let labels = data.targets.get().f_index_select(0, &rows)?;
         let first = data.first.get().f_index_select(0, &rows)?;
         let weights = match batch.class_weights {
-            &[negative, positive] => Some(row_weights(&labels, f64::from(negative), f64::from(positive))?),
+            &[negative, positive] => Some(row_weights(
+                &labels,
+                f64::from(negative),
+                f64::from(positive),
+            )?),
             _ => None,
         };
-        cross_entropy(&self.tensors.logits(phi, &first)?, &labels, weights.as_ref())
+        cross_entropy(
+            &self.tensors.logits(phi, &first)?,
+            &labels,
+            weights.as_ref(),
+        )
     }
 
-    fn gradients(&self, phis: &Tensor, batches: &[Batch<'_>], call: &Call<'_>) -> Result<Gradients> {
+    fn gradients(
+        &self,
+        phis: &Tensor,
+        batches: &[Batch<'_>],
+        call: &Call<'_>,
+    ) -> Result<Gradients> {
         let phis: Vec<Frozen> = (0..batches.len() as i64)
             .map(|index| Ok(Frozen::new(phis.f_get(index)?)))
             .collect::<Result<_>>()?;
@@ -161,11 +185,13 @@ impl Task for Tabular {
             autograd(&phi.get(), |phi| self.loss(phi, batch))
         };
         // A thread pool costs more than it gives where there is nothing to share.
-        let found: Result<Vec<(f64, Tensor)>> = if batches.len() > 1 && self.pool.current_num_threads() > 1 {
-            self.pool.install(|| phis.par_iter().zip(batches.par_iter()).map(one).collect())
-        } else {
-            phis.iter().zip(batches).map(one).collect()
-        };
+        let found: Result<Vec<(f64, Tensor)>> =
+            if batches.len() > 1 && self.pool.current_num_threads() > 1 {
+                self.pool
+                    .install(|| phis.par_iter().zip(batches.par_iter()).map(one).collect())
+            } else {
+                phis.iter().zip(batches).map(one).collect()
+            };
         let (losses, gradients): (Vec<f64>, Vec<Tensor>) = found?.into_iter().unzip();
         Ok(Gradients {
             losses,
@@ -173,7 +199,13 @@ impl Task for Tabular {
         })
     }
 
-    fn predict(&self, phis: &Tensor, rows: &Rows, call: &Call<'_>, emit: &mut Emit<'_>) -> Result<()> {
+    fn predict(
+        &self,
+        phis: &Tensor,
+        rows: &Rows,
+        call: &Call<'_>,
+        emit: &mut Emit<'_>,
+    ) -> Result<()> {
         let data = &self.splits[rows.split as usize];
         let chosen = rows.part.indices(data.labels.len());
         let scores = if self.device == Device::Cpu {
@@ -185,7 +217,10 @@ impl Task for Tabular {
         let labels = if chosen.len() == data.labels.len() {
             &data.labels
         } else {
-            picked = chosen.iter().map(|&row| data.labels[row as usize]).collect();
+            picked = chosen
+                .iter()
+                .map(|&row| data.labels[row as usize])
+                .collect();
             &picked
         };
         let shape = [chosen.len()];
@@ -206,21 +241,39 @@ impl Task for Tabular {
 
 impl Tabular {
     /// Scores of every candidate, by blocks of rows shared out among the threads.
-    fn score_on_cpu(&self, phis: &Tensor, data: &SplitData, rows: &[u32], call: &Call<'_>) -> Result<Vec<Vec<f32>>> {
+    fn score_on_cpu(
+        &self,
+        phis: &Tensor,
+        data: &SplitData,
+        rows: &[u32],
+        call: &Call<'_>,
+    ) -> Result<Vec<Vec<f32>>> {
         let candidates = phis.size().first().map_or(0, |&p| p as usize);
         let phis = Vec::<f32>::try_from(phis.f_reshape([-1])?)?;
         let one = |scratch: &mut Scratch, rows: &[u32]| -> Result<Vec<f32>> {
             call.check()?;
             let mut scores = vec![0.0; candidates * rows.len()];
-            score_block(&self.network, &data.blocks, &phis, rows, scratch, &mut scores);
+            score_block(
+                &self.network,
+                &data.blocks,
+                &phis,
+                rows,
+                scratch,
+                &mut scores,
+            );
             Ok(scores)
         };
         let blocks: Result<Vec<Vec<f32>>> = if self.pool.current_num_threads() > 1 {
-            self.pool
-                .install(|| rows.par_chunks(BLOCK).map_init(Scratch::default, one).collect())
+            self.pool.install(|| {
+                rows.par_chunks(BLOCK)
+                    .map_init(Scratch::default, one)
+                    .collect()
+            })
         } else {
             let mut scratch = Scratch::default();
-            rows.chunks(BLOCK).map(|rows| one(&mut scratch, rows)).collect()
+            rows.chunks(BLOCK)
+                .map(|rows| one(&mut scratch, rows))
+                .collect()
         };
         let mut scores = vec![Vec::with_capacity(rows.len()); candidates];
         for (block, rows) in blocks?.iter().zip(rows.chunks(BLOCK)) {
@@ -232,8 +285,20 @@ impl Tabular {
     }
 
     /// Scores of every candidate by tensor operations, in chunks of rows that fit the device.
-    fn score_on_device(&self, phis: &Tensor, data: &SplitData, rows: &[u32], call: &Call<'_>) -> Result<Vec<Vec<f32>>> {
-        let widest = self.network.layers.iter().map(|layer| layer.outputs).max().unwrap_or(1);
+    fn score_on_device(
+        &self,
+        phis: &Tensor,
+        data: &SplitData,
+        rows: &[u32],
+        call: &Call<'_>,
+    ) -> Result<Vec<Vec<f32>>> {
+        let widest = self
+            .network
+            .layers
+            .iter()
+            .map(|layer| layer.outputs)
+            .max()
+            .unwrap_or(1);
         let rows: Vec<i64> = rows.iter().map(|&row| i64::from(row)).collect();
         let first = data.first.get();
         let candidates = phis.size().first().copied().unwrap_or(0);
@@ -245,7 +310,10 @@ impl Tabular {
             for (candidate, scores) in (0..candidates).zip(&mut scores) {
                 let part = no_grad(|| -> Result<Tensor> {
                     let logits = self.tensors.logits(&phis.f_get(candidate)?, &first)?;
-                    Ok(logits.f_sigmoid()?.f_to_device(Device::Cpu)?.f_to_kind(Dtype::Float)?)
+                    Ok(logits
+                        .f_sigmoid()?
+                        .f_to_device(Device::Cpu)?
+                        .f_to_kind(Dtype::Float)?)
                 })?;
                 scores.extend(Vec::<f32>::try_from(part)?);
             }
@@ -256,7 +324,11 @@ impl Tabular {
 
 /// The network from the cache, or trained and put there.
 fn pretrained(config: &Pretraining, table: &Table, context: &Context<'_>) -> Result<Network> {
-    let device = if context.device == Device::Cpu { "cpu" } else { "cuda" };
+    let device = if context.device == Device::Cpu {
+        "cpu"
+    } else {
+        "cuda"
+    };
     let path = context
         .cache
         .map(|folder| cache::path(folder, config, table, device, context.seed));

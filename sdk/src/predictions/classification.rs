@@ -130,7 +130,10 @@ impl<'a> Classification<'a> {
         if low >= 0.0 && high <= 1.0 {
             return Ok(self.scores);
         }
-        let at = self.scores.iter().position(|score| !(0.0..=1.0).contains(score));
+        let at = self
+            .scores
+            .iter()
+            .position(|score| !(0.0..=1.0).contains(score));
         let at = at.unwrap_or_default();
         Err(Error::data(format!(
             "tensor `scores` holds {} at row {}, which is no probability",
@@ -155,9 +158,12 @@ impl<'a> Classification<'a> {
         };
         Ok(scores.chunks_exact(columns).map(move |row| match row {
             [score] => usize::from(*score >= 0.5),
-            row => (1..columns).fold(0, |best, class| {
-                if row[class] > row[best] { class } else { best }
-            }),
+            row => (1..columns).fold(
+                0,
+                |best, class| {
+                    if row[class] > row[best] { class } else { best }
+                },
+            ),
         }))
     }
 
@@ -250,7 +256,9 @@ impl OwnedClassification {
     ///
     /// If a new score is not finite.
     pub fn map_scores(&mut self, map: impl Fn(f32) -> f32) -> Result<()> {
-        self.scores.iter_mut().for_each(|score| *score = map(*score));
+        self.scores
+            .iter_mut()
+            .for_each(|score| *score = map(*score));
         check_finite("scores", &self.scores)
     }
 
