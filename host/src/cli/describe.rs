@@ -197,28 +197,41 @@ fn choices(schema: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Documentation as paragraphs: source line breaks are joined and long lines wrapped.
+/// Documentation as paragraphs: source line breaks are joined and long lines wrapped; code blocks stay as they are.
 fn indent(docs: &str, by: usize) -> String {
     const WIDTH: usize = 100;
+    let margin = " ".repeat(by);
     let mut text = String::new();
-    for (index, paragraph) in docs.split("\n\n").enumerate() {
-        if index > 0 {
+    let mut line = String::new();
+    let mut in_code = false;
+    for source in docs.lines() {
+        if source.trim_start().starts_with("```") {
+            in_code = !in_code;
+            flush(&mut line, &mut text);
+        } else if in_code {
+            text.push_str(&format!("{margin}  {source}\n"));
+        } else if source.trim().is_empty() {
+            flush(&mut line, &mut text);
             text.push('\n');
-        }
-        let mut line = " ".repeat(by);
-        for word in paragraph.split_whitespace() {
-            if line.len() + word.len() + 1 > WIDTH && line.len() > by {
-                text.push_str(line.trim_end());
-                text.push('\n');
-                line = " ".repeat(by);
+        } else {
+            for word in source.split_whitespace() {
+                if line.len() > by && line.len() + 1 + word.len() > WIDTH {
+                    flush(&mut line, &mut text);
+                }
+                line.push_str(if line.is_empty() { &margin } else { " " });
+                line.push_str(word);
             }
-            line.push_str(word);
-            line.push(' ');
-        }
-        if !line.trim().is_empty() {
-            text.push_str(line.trim_end());
-            text.push('\n');
         }
     }
+    flush(&mut line, &mut text);
     text
+}
+
+/// Ends a line, if one was begun.
+fn flush(line: &mut String, text: &mut String) {
+    if !line.is_empty() {
+        text.push_str(line);
+        text.push('\n');
+        line.clear();
+    }
 }

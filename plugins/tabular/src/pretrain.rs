@@ -226,7 +226,7 @@ pub(crate) fn train(
     };
     if !network.layers.iter().all(finite) {
         return Err(Error::failed("pre-training diverged: a weight is not finite")
-            .hint("lower `task.network.learning_rate`, or set `task.standardise=true` for features of very different scale"));
+            .hint("lower `task.network.learning_rate`; features of very different scale need `task.standardise=true`"));
     }
     Ok(network)
 }

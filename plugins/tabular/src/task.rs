@@ -17,7 +17,7 @@ const MAX_DEVICE_VALUES: usize = 1 << 26;
 ///
 /// By default the embedded UCI Adult data in the a9a encoding. The network is pre-trained in seconds, once: it is kept
 /// by the content of data and configuration.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Where the data comes from.
@@ -27,11 +27,23 @@ pub struct Config {
     pub split: Shares,
     /// Labels made wrong on purpose, in the training split only: a case where loss and metric disagree.
     pub corruption: Corruption,
-    /// Whether columns with values other than 0 and 1 are brought to mean 0 and deviation 1 of the training split; left
-    /// out, they are.
-    pub standardise: Option<bool>,
+    /// Whether columns with values other than 0 and 1 are brought to mean 0 and deviation 1, as measured on the training
+    /// split.
+    pub standardise: bool,
     /// The network and its pre-training.
     pub network: Pretraining,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            source: Source::default(),
+            split: Shares::default(),
+            corruption: Corruption::default(),
+            standardise: true,
+            network: Pretraining::default(),
+        }
+    }
 }
 
 /// The opened task.
@@ -92,7 +104,7 @@ impl Task for Tabular {
             ("source".to_owned(), dataset.source.clone()),
         ];
         let mut splits = data::split(dataset, &config.split, context.seed)?;
-        if config.standardise.unwrap_or(true) {
+        if config.standardise {
             let scaling = Scaling::fit(&splits.train);
             for table in [&mut splits.train, &mut splits.validation, &mut splits.test] {
                 scaling.apply(table);
