@@ -71,3 +71,85 @@ pub fn intervals(
             .collect(),
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric_spec::MetricSpec;
+    use crate::registry::Registry;
+    use metricopt_sdk::Classification;
+
+    const CALL: Call<'static> = Call {
+        threads: 2,
+        cancelled: &|| false,
+    };
+
+    fn run(
+        metric: &str,
+        reference: &[f32],
+        model: &[f32],
+        labels: &[i64],
+        threads: usize,
+    ) -> Option<Vec<[f64; 2]>> {
+        let registry = Registry::built_in().unwrap();
+        let (_, metric) = MetricSpec::parse(metric)
+            .unwrap()
+            .create(&registry)
+            .unwrap();
+        let owned = |scores| Classification::binary(scores, labels).unwrap().to_owned();
+        let (reference, model) = (owned(reference), owned(model));
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        intervals(
+            metric.as_ref(),
+            &reference,
+            &[&reference, &model],
+            2000,
+            1,
+            &pool,
+            &CALL,
+        )
+        .unwrap()
+    }
+
+    /// The model errs on 10 of 100 rows where the reference errs on 30, always the same ones: the difference of one row
+    /// is 0 or -1 with mean -0.2 and deviation 0.4, so the interval is about -0.2 +- 1.96 * 0.04.
+    #[test]
+    fn the_interval_is_that_of_the_paired_differences() {
+        let labels = [1; 100];
+        let wrong = |count: usize| -> Vec<f32> {
+            (0..100)
+                .map(|row| if row < count { 0.1 } else { 0.9 })
+                .collect()
+        };
+        let found = run("mcr", &wrong(30), &wrong(10), &labels, 2).unwrap();
+        assert_eq!(found[0], [0.0, 0.0]);
+        let [low, high] = found[1];
+        assert!(
+            (low + 0.2784).abs() < 0.015 && (high + 0.1216).abs() < 0.015,
+            "{low} {high}"
+        );
+        assert_eq!(
+            run("mcr", &wrong(30), &wrong(10), &labels, 1).unwrap(),
+            found
+        );
+    }
+
+    #[test]
+    fn samples_without_a_value_are_drawn_again() {
+        // A third of the samples of five rows with one positive hold none: average precision has no value there.
+        let found = run(
+            "aucpr",
+            &[0.1, 0.2, 0.3, 0.4, 0.35],
+            &[0.1, 0.2, 0.3, 0.4, 0.5],
+            &[0, 0, 0, 0, 1],
+            2,
+        );
+        let [low, high] = found.unwrap()[1];
+        assert!(low >= 0.0 && high <= 1.0, "{low} {high}");
+        // Without any positive there is no interval at all.
+        assert_eq!(run("aucpr", &[0.1, 0.2], &[0.1, 0.2], &[0, 0], 2), None);
+    }
+}

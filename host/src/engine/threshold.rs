@@ -85,3 +85,60 @@ pub fn tune(
     }
     Ok(best)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric_spec::MetricSpec;
+    use crate::registry::Registry;
+    use metricopt_sdk::Classification;
+
+    fn tuned(metric: &str, scores: &[f32], labels: &[i64]) -> Threshold {
+        let registry = Registry::built_in().unwrap();
+        let (entry, metric) = MetricSpec::parse(metric)
+            .unwrap()
+            .create(&registry)
+            .unwrap();
+        let scores = Classification::binary(scores, labels).unwrap().to_owned();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(2)
+            .build()
+            .unwrap();
+        tune(metric.as_ref(), entry.direction, &scores, 50, &pool).unwrap()
+    }
+
+    #[test]
+    fn finds_the_threshold_that_separates() {
+        // All scores lie below 0.5: as they are, nothing is decided positive.
+        let scores = [0.05, 0.1, 0.15, 0.2, 0.3, 0.35, 0.4, 0.45];
+        let labels = [0, 0, 0, 0, 1, 1, 1, 1];
+        let found = tuned("f1", &scores, &labels);
+        assert_eq!(found.value, 1.0);
+        assert!(
+            found.threshold > 0.2 && found.threshold <= f64::from(0.3_f32),
+            "{found:?}"
+        );
+        assert_eq!(tuned("mcr", &scores, &labels).value, 0.0);
+    }
+
+    #[test]
+    fn a_ranking_metric_keeps_its_threshold() {
+        let scores = [0.9, 0.2, 0.6, 0.4, 0.3];
+        let found = tuned("aucpr", &scores, &[1, 0, 0, 1, 0]);
+        assert_eq!(found.threshold, 0.5);
+    }
+
+    #[test]
+    fn the_threshold_itself_becomes_one_half_and_the_order_stays() {
+        let scores = [0.0, 1e-6, 0.123, 0.3, 0.7, 0.999, 1.0];
+        let before = Classification::binary(&scores, &[0; 7]).unwrap().to_owned();
+        for threshold in [1e-6_f32, 0.123, 0.3, 0.7, 0.999] {
+            let after = apply(&before, f64::from(threshold)).unwrap();
+            let view = after.view();
+            assert!(view.scores().is_sorted());
+            for (&score, class) in scores.iter().zip(view.decisions().unwrap()) {
+                assert_eq!(class == 1, score >= threshold, "{score} at {threshold}");
+            }
+        }
+    }
+}

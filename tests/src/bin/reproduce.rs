@@ -1,9 +1,15 @@
 //! `reproduce`: runs the real `host` over seeds and prints the published tables.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people: tables go out, progress goes beside")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for people: tables go out, progress goes beside"
+)]
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
-use metricopt_tests::reproduce::{Experiment, Results, Runner, a9a, claim_table, covtype, method_tables};
+use metricopt_tests::reproduce::{
+    Experiment, Results, Runner, a9a, claim_table, covtype, method_tables,
+};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -64,11 +70,16 @@ fn execute(data: &Data) -> Result<bool> {
     let (name, options, experiments) = match data {
         Data::A9a { options } => ("a9a", options, a9a::experiments()),
         Data::Covtype { path, options } => {
-            let path = path.canonicalize().with_context(|| format!("cannot read `{}`", path.display()))?;
+            let path = path
+                .canonicalize()
+                .with_context(|| format!("cannot read `{}`", path.display()))?;
             ("covtype", options, covtype::experiments(&path))
         }
     };
-    let out = options.out.clone().unwrap_or_else(|| PathBuf::from("runs/reproduce").join(name));
+    let out = options
+        .out
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("runs/reproduce").join(name));
     let results = run(options, &experiments, out.clone())?;
     let mut text = String::new();
     let mut all_hold = true;
@@ -80,7 +91,8 @@ fn execute(data: &Data) -> Result<bool> {
     }
     text.push_str(&method_tables(&experiments, &results)?);
     let tables = out.join("tables.md");
-    std::fs::write(&tables, &text).with_context(|| format!("cannot write `{}`", tables.display()))?;
+    std::fs::write(&tables, &text)
+        .with_context(|| format!("cannot write `{}`", tables.display()))?;
     println!("{}", text.trim_end());
     eprintln!("the tables are in {}", tables.display());
     Ok(all_hold)

@@ -45,7 +45,11 @@ impl Claim {
     pub fn holds(&self) -> bool {
         let mean = mean(&self.values);
         match self.expected {
-            Expected::Between { low, high, tolerance } => low - tolerance <= mean && mean <= high + tolerance,
+            Expected::Between {
+                low,
+                high,
+                tolerance,
+            } => low - tolerance <= mean && mean <= high + tolerance,
             Expected::AtLeast(bound) => mean >= bound,
         }
     }

@@ -23,7 +23,10 @@ impl Experiment {
             name: format!("{name}-{metric}"),
             title: Some(format!("{title}, {metric}")),
             metric: metric.to_owned(),
-            set: set.iter().map(|&assignment| assignment.to_owned()).collect(),
+            set: set
+                .iter()
+                .map(|&assignment| assignment.to_owned())
+                .collect(),
         }
     }
 
@@ -43,12 +46,26 @@ impl Experiment {
 
     /// Arguments of `host` for one seed.
     pub fn arguments(&self, seed: u64) -> Vec<String> {
-        let mut arguments: Vec<String> =
-            ["run", "--plugin", "tabular", "--json", "--threads", "1", "--device", "cpu", "--metric", &self.metric]
-                .map(str::to_owned)
-                .to_vec();
+        let mut arguments: Vec<String> = [
+            "run",
+            "--plugin",
+            "tabular",
+            "--json",
+            "--threads",
+            "1",
+            "--device",
+            "cpu",
+            "--metric",
+            &self.metric,
+        ]
+        .map(str::to_owned)
+        .to_vec();
         arguments.extend(["--seed".to_owned(), seed.to_string()]);
-        arguments.extend(self.set.iter().flat_map(|assignment| ["--set".to_owned(), assignment.clone()]));
+        arguments.extend(
+            self.set
+                .iter()
+                .flat_map(|assignment| ["--set".to_owned(), assignment.clone()]),
+        );
         arguments
     }
 }

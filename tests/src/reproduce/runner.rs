@@ -50,7 +50,10 @@ impl Runner {
         let program = std::env::current_exe().context("cannot find this program")?;
         let host = program.with_file_name(format!("host{}", std::env::consts::EXE_SUFFIX));
         if !host.is_file() {
-            bail!("there is no `{}`: `cargo reproduce` builds it", host.display());
+            bail!(
+                "there is no `{}`: `cargo reproduce` builds it",
+                host.display()
+            );
         }
         Ok(host)
     }
@@ -61,14 +64,17 @@ impl Runner {
     ///
     /// The first failure; no new runs are started after it.
     pub fn run(&self, experiments: &[Experiment], say: &(dyn Fn(&str) + Sync)) -> Result<Results> {
-        let jobs: Vec<(&Experiment, u64)> =
-            experiments.iter().flat_map(|experiment| (0..self.seeds).map(move |seed| (experiment, seed))).collect();
+        let jobs: Vec<(&Experiment, u64)> = experiments
+            .iter()
+            .flat_map(|experiment| (0..self.seeds).map(move |seed| (experiment, seed)))
+            .collect();
         let next = AtomicUsize::new(0);
         let done = AtomicUsize::new(0);
-        let finished: Mutex<Vec<Option<Result<Summary>>>> = Mutex::new(jobs.iter().map(|_| None).collect());
+        let finished: Mutex<Vec<Option<Result<Summary>>>> =
+            Mutex::new(jobs.iter().map(|_| None).collect());
         let work = || {
-            while let Some((index, (experiment, seed))) =
-                Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|index| Some((index, *jobs.get(index)?)))
+            while let Some((index, (experiment, seed))) = Some(next.fetch_add(1, Ordering::Relaxed))
+                .and_then(|index| Some((index, *jobs.get(index)?)))
             {
                 let started = Instant::now();
                 let result = self.one(experiment, seed);
@@ -78,11 +84,17 @@ impl Runner {
                     Err(_) => "failed".to_owned(),
                 };
                 let number = done.fetch_add(1, Ordering::Relaxed) + 1;
-                say(&format!("[{number}/{}] {} seed {seed}: {what}", jobs.len(), experiment.name));
+                say(&format!(
+                    "[{number}/{}] {} seed {seed}: {what}",
+                    jobs.len(),
+                    experiment.name
+                ));
                 if result.is_err() {
                     next.store(jobs.len(), Ordering::Relaxed);
                 }
-                finished.lock().expect("no worker panics while it holds the lock")[index] =
+                finished
+                    .lock()
+                    .expect("no worker panics while it holds the lock")[index] =
                     Some(result.map(|(summary, _)| summary));
             }
         };
@@ -92,7 +104,9 @@ impl Runner {
             }
         });
         let mut results: BTreeMap<String, Vec<Summary>> = BTreeMap::new();
-        let finished = finished.into_inner().expect("no worker panics while it holds the lock");
+        let finished = finished
+            .into_inner()
+            .expect("no worker panics while it holds the lock");
         let mut summaries = Vec::with_capacity(jobs.len());
         for ((experiment, _), summary) in jobs.iter().zip(finished) {
             // Not started because another one failed, which is further on.
@@ -118,11 +132,18 @@ impl Runner {
         let unfinished = folder.join(format!("seed-{seed}.unfinished"));
         for stale in [&run, &unfinished] {
             if stale.exists() {
-                fs::remove_dir_all(stale).with_context(|| format!("cannot remove `{}`", stale.display()))?;
+                fs::remove_dir_all(stale)
+                    .with_context(|| format!("cannot remove `{}`", stale.display()))?;
             }
         }
-        self.host(arguments.iter().chain(&["--out".to_owned(), unfinished.display().to_string()])).with_context(doing)?;
-        fs::rename(&unfinished, &run).with_context(|| format!("cannot write `{}`", run.display()))?;
+        self.host(
+            arguments
+                .iter()
+                .chain(&["--out".to_owned(), unfinished.display().to_string()]),
+        )
+        .with_context(doing)?;
+        fs::rename(&unfinished, &run)
+            .with_context(|| format!("cannot write `{}`", run.display()))?;
         Ok((read_summary(&run)?, false))
     }
 
@@ -142,7 +163,11 @@ impl Runner {
             .output()
             .with_context(|| format!("cannot start `{}`", self.host.display()))?;
         if !output.status.success() {
-            bail!("{}\n{}", output.status, String::from_utf8_lossy(&output.stderr).trim_end());
+            bail!(
+                "{}\n{}",
+                output.status,
+                String::from_utf8_lossy(&output.stderr).trim_end()
+            );
         }
         Ok(output)
     }

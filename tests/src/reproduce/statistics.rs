@@ -22,18 +22,31 @@ pub fn standard_deviation(values: &[f64]) -> f64 {
 /// ```
 pub fn t_interval(values: &[f64]) -> [f64; 2] {
     let m = mean(values);
-    let reach = t_quantile(values.len().saturating_sub(1)) * standard_deviation(values) / (values.len() as f64).sqrt();
+    let reach = t_quantile(values.len().saturating_sub(1)) * standard_deviation(values)
+        / (values.len() as f64).sqrt();
     [m - reach, m + reach]
 }
 
 /// The 97.5 % quantile of Student's t: tabulated up to 10 degrees of freedom, above by the first three terms of its
 /// expansion about the normal quantile (Abramowitz and Stegun 26.7.5), right to 0.001.
 fn t_quantile(degrees: usize) -> f64 {
-    const TABLE: [f64; 11] =
-        [f64::NAN, 12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281];
+    const TABLE: [f64; 11] = [
+        f64::NAN,
+        12.7062,
+        4.3027,
+        3.1824,
+        2.7764,
+        2.5706,
+        2.4469,
+        2.3646,
+        2.3060,
+        2.2622,
+        2.2281,
+    ];
     TABLE.get(degrees).copied().unwrap_or_else(|| {
         let (z, n) = (1.959_964_f64, degrees as f64);
-        z + (z.powi(3) + z) / (4.0 * n) + (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / (96.0 * n * n)
+        z + (z.powi(3) + z) / (4.0 * n)
+            + (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / (96.0 * n * n)
     })
 }
 
@@ -49,7 +62,13 @@ mod tests {
 
     #[test]
     fn quantiles_of_published_tables() {
-        for (degrees, expected) in [(4, 2.7764), (11, 2.2010), (19, 2.0930), (30, 2.0423), (100, 1.9840)] {
+        for (degrees, expected) in [
+            (4, 2.7764),
+            (11, 2.2010),
+            (19, 2.0930),
+            (30, 2.0423),
+            (100, 1.9840),
+        ] {
             assert!((t_quantile(degrees) - expected).abs() < 1e-3, "{degrees}");
         }
     }

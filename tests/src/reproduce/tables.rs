@@ -14,13 +14,28 @@ pub fn claim_table(claims: &[Claim]) -> String {
     );
     for claim in claims {
         let (reference, tolerance) = match claim.expected {
-            Expected::Between { low, high, tolerance } if low == high => (format!("{low}"), format!("{tolerance}")),
-            Expected::Between { low, high, tolerance } => (format!("{low} to {high}"), format!("{tolerance}")),
+            Expected::Between {
+                low,
+                high,
+                tolerance,
+            } if low == high => (format!("{low}"), format!("{tolerance}")),
+            Expected::Between {
+                low,
+                high,
+                tolerance,
+            } => (format!("{low} to {high}"), format!("{tolerance}")),
             Expected::AtLeast(bound) => (format!("at least {bound}"), String::new()),
         };
-        let verdict = if claim.holds() { "holds" } else { "**does not hold**" };
+        let verdict = if claim.holds() {
+            "holds"
+        } else {
+            "**does not hold**"
+        };
         let measured = spread(&claim.values);
-        line(&mut text, &[&claim.quantity, &measured, &reference, &tolerance, verdict]);
+        line(
+            &mut text,
+            &[&claim.quantity, &measured, &reference, &tolerance, verdict],
+        );
     }
     text
 }
@@ -33,7 +48,9 @@ pub fn claim_table(claims: &[Claim]) -> String {
 pub fn method_tables(experiments: &[Experiment], results: &Results) -> Result<String> {
     let mut text = String::new();
     for experiment in experiments {
-        let Some(title) = &experiment.title else { continue };
+        let Some(title) = &experiment.title else {
+            continue;
+        };
         let runs = results.seeds(&experiment.name)?;
         let without_search = results.seeds(&experiment.name_without_search()).ok();
         if !text.is_empty() {
@@ -44,7 +61,12 @@ pub fn method_tables(experiments: &[Experiment], results: &Results) -> Result<St
     Ok(text)
 }
 
-fn method_table(text: &mut String, title: &str, runs: &[Summary], without_search: Option<&[Summary]>) -> Result<()> {
+fn method_table(
+    text: &mut String,
+    title: &str,
+    runs: &[Summary],
+    without_search: Option<&[Summary]>,
+) -> Result<()> {
     let accepted = runs.iter().filter(|run| run.accepted).count();
     // Writing to a `String` cannot fail.
     let _ = writeln!(
@@ -54,11 +76,28 @@ fn method_table(text: &mut String, title: &str, runs: &[Summary], without_search
         runs.len(),
         runs.len()
     );
-    line(text, &["method", "test x 100", "difference", "95 % interval", "queries", "seconds"]);
+    line(
+        text,
+        &[
+            "method",
+            "test x 100",
+            "difference",
+            "95 % interval",
+            "queries",
+            "seconds",
+        ],
+    );
     text.push_str("|---|---|---|---|---|---|\n");
-    let names: Vec<&str> = runs.first().iter().flat_map(|run| &run.methods).map(|method| method.name.as_str()).collect();
+    let names: Vec<&str> = runs
+        .first()
+        .iter()
+        .flat_map(|run| &run.methods)
+        .map(|method| method.name.as_str())
+        .collect();
     for name in names {
-        if name == "metricopt" && let Some(runs) = without_search {
+        if name == "metricopt"
+            && let Some(runs) = without_search
+        {
             method_row(text, "metricopt, without search", name, runs)?;
         }
         method_row(text, name, name, runs)?;
@@ -68,7 +107,9 @@ fn method_table(text: &mut String, title: &str, runs: &[Summary], without_search
 
 fn method_row(text: &mut String, shown: &str, name: &str, runs: &[Summary]) -> Result<()> {
     let column = |value: &dyn Fn(&Method) -> f64| -> Result<Vec<f64>> {
-        runs.iter().map(|run| Ok(value(run.method(name)?))).collect()
+        runs.iter()
+            .map(|run| Ok(value(run.method(name)?)))
+            .collect()
     };
     let test = column(&|method| 100.0 * method.test)?;
     let (difference, interval) = if name == "pretrained" {
@@ -79,11 +120,24 @@ fn method_row(text: &mut String, shown: &str, name: &str, runs: &[Summary]) -> R
             .map(|run| Ok(100.0 * (run.method(name)?.test - run.method("pretrained")?.test)))
             .collect::<Result<_>>()?;
         let [low, high] = t_interval(&differences);
-        (format!("{:+.2}", mean(&differences)), format!("[{low:+.2}, {high:+.2}]"))
+        (
+            format!("{:+.2}", mean(&differences)),
+            format!("[{low:+.2}, {high:+.2}]"),
+        )
     };
     let queries = format!("{:.0}", mean(&column(&|method| method.queries as f64)?));
     let seconds = format!("{:.2}", mean(&column(&|method| method.seconds)?));
-    line(text, &[shown, &spread(&test), &difference, &interval, &queries, &seconds]);
+    line(
+        text,
+        &[
+            shown,
+            &spread(&test),
+            &difference,
+            &interval,
+            &queries,
+            &seconds,
+        ],
+    );
     Ok(())
 }
 
