@@ -287,7 +287,7 @@ impl Default for FinetuneConfig {
             adapt_steps: 5,
             adapt_learning_rate: 1e-3,
             replay: 32,
-            trust_region: 1.0,
+            trust_region: 1.5,
             accept_t: 1.83,
             accept_folds: 10,
             es: EsConfig::default(),

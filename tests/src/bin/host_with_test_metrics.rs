@@ -14,7 +14,7 @@ enum How {
     /// The same value for all predictions.
     Constant,
     /// Returns NaN.
-    Nan,
+    NotANumber,
     /// Returns infinity.
     Infinite,
     /// Returns 2, although it says that its values are between 0 and 1.
@@ -56,7 +56,7 @@ impl Metric for Misbehaving {
         match self.how {
             How::Not => Ok(mean),
             How::Constant => Ok(0.5),
-            How::Nan => Ok(f64::NAN),
+            How::NotANumber => Ok(f64::NAN),
             How::Infinite => Ok(f64::INFINITY),
             How::OutOfRange => Ok(2.0),
             How::Error => Err(Error::failed("the sensor is unplugged").hint("plug it in")),
