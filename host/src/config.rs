@@ -216,7 +216,7 @@ impl Layers {
         for key in &known {
             let value = key
                 .split('.')
-                .fold(Some(&self.values), |value, part| value?.get(part));
+                .try_fold(&self.values, |value, part| value.get(part));
             let origin = self.origins.get(key).unwrap_or(&Origin::Default);
             let top = key.split('.').next().unwrap_or_default();
             if !section.is_empty() && section != top {

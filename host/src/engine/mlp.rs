@@ -258,7 +258,7 @@ mod tests {
         mlp.backward(&mut tape, &d_outputs, Some(&d_features), &mut gradient);
 
         let h = 1e-2;
-        for index in 0..gradient.len() {
+        for (index, &exact) in gradient.iter().enumerate() {
             let at = mlp.weights()[index];
             mlp.weights_mut()[index] = at + h;
             let high = scalar(&mlp, &x);
@@ -266,10 +266,7 @@ mod tests {
             let low = scalar(&mlp, &x);
             mlp.weights_mut()[index] = at;
             let numeric = (high - low) / f64::from(2.0 * h);
-            assert!(
-                (numeric - f64::from(gradient[index])).abs() < 2e-3,
-                "weight {index}"
-            );
+            assert!((numeric - f64::from(exact)).abs() < 2e-3, "weight {index}");
         }
         for index in 0..x.len() {
             let mut moved = x.clone();
