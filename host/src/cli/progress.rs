@@ -1,9 +1,10 @@
 //! Progress bars for phases that take a while; silent where standard error is no terminal.
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::cell::RefCell;
+use std::fmt::Write;
 use std::io::IsTerminal;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A phase shorter than this needs no bar.
 const PATIENCE: Duration = Duration::from_millis(700);
@@ -11,24 +12,42 @@ const PATIENCE: Duration = Duration::from_millis(700);
 /// Shows one phase at a time.
 pub(super) struct Progress {
     visible: bool,
-    phase: RefCell<Phase>,
+    phase: RefCell<Option<Phase>>,
 }
 
+/// A phase is followed from its start, so that the rate is right once the bar appears.
 struct Phase {
     name: String,
-    started: Instant,
-    bar: Option<ProgressBar>,
+    bar: ProgressBar,
+    shown: bool,
+}
+
+impl Phase {
+    fn new(name: &str) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        let template = "{msg:16} {bar:30} {pos}/{len}  {rate}  {eta} left";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(
+                style.with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
+                    // Writing into indicatif's line buffer cannot fail.
+                    let _ = write!(out, "{:.1}/s", state.per_sec());
+                }),
+            );
+        }
+        bar.set_message(name.to_owned());
+        Self {
+            name: name.to_owned(),
+            bar,
+            shown: false,
+        }
+    }
 }
 
 impl Progress {
     pub(super) fn new() -> Self {
         Self {
             visible: std::io::stderr().is_terminal(),
-            phase: RefCell::new(Phase {
-                name: String::new(),
-                started: Instant::now(),
-                bar: None,
-            }),
+            phase: RefCell::new(None),
         }
     }
 
@@ -37,34 +56,31 @@ impl Progress {
         if !self.visible {
             return;
         }
-        let mut phase = self.phase.borrow_mut();
-        if phase.name != name || (done == 0 && phase.bar.is_none()) {
-            if let Some(bar) = phase.bar.take() {
-                bar.finish_and_clear();
+        let mut current = self.phase.borrow_mut();
+        // A phase that starts again is a new one: methods run the same phase several times.
+        let goes_on = current
+            .as_ref()
+            .is_some_and(|phase| phase.name == name && phase.bar.position() <= done);
+        if !goes_on {
+            if let Some(phase) = current.take() {
+                phase.bar.finish_and_clear();
             }
-            name.clone_into(&mut phase.name);
-            phase.started = Instant::now();
+            *current = Some(Phase::new(name));
         }
-        if phase.bar.is_none() && phase.started.elapsed() > PATIENCE {
-            let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-            let template = "{msg:16} {bar:30} {pos}/{len} {per_sec} {eta} left";
-            if let Ok(style) = ProgressStyle::with_template(template) {
-                bar.set_style(style);
+        if let Some(phase) = current.as_mut() {
+            if !phase.shown && phase.bar.elapsed() > PATIENCE {
+                phase.bar.set_draw_target(ProgressDrawTarget::stderr());
+                phase.shown = true;
             }
-            bar.set_message(name.to_owned());
-            // Work done before the bar appeared counts for its rate.
-            phase.bar = Some(bar.with_elapsed(phase.started.elapsed()));
-        }
-        if let Some(bar) = &phase.bar {
-            bar.set_length(total);
-            bar.set_position(done);
+            phase.bar.set_length(total);
+            phase.bar.set_position(done);
         }
     }
 
     /// Takes the bar away.
     pub(super) fn clear(&self) {
-        if let Some(bar) = self.phase.borrow_mut().bar.take() {
-            bar.finish_and_clear();
+        if let Some(phase) = self.phase.borrow_mut().take() {
+            phase.bar.finish_and_clear();
         }
     }
 

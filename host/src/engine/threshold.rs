@@ -4,7 +4,7 @@ use metricopt_sdk::{Direction, DynMetric, Error, OwnedClassification, Result};
 use rayon::prelude::*;
 
 /// Improvements below this are rounding, not tuning: a metric that only ranks must keep its threshold.
-const MIN_IMPROVEMENT: f64 = 1e-5;
+const MIN_IMPROVEMENT: f64 = 1e-4;
 
 /// A tuned decision threshold for binary probabilities.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -73,8 +73,11 @@ pub fn train_and_measure(
         )
     };
     let fold_of = |k: usize| k * folds / trajectories.count();
-    let held_out: Result<Vec<Vec<(f64, f64)>>> = observer.pool.install(|| {
-        let one = |fold: usize| {
+    let mut held_out = Vec::new();
+    let all_folds: Vec<usize> = (0..folds).collect();
+    // As many folds at a time as there are threads, so that progress is heard in between.
+    for side_by_side in all_folds.chunks(call.threads.max(1)) {
+        let one = |&fold: &usize| {
             let (test, training): (Vec<usize>, Vec<usize>) =
                 (0..trajectories.count()).partition(|&k| fold_of(k) == fold);
             let fitted = fit(&training, &mut |_| ())?;
@@ -82,9 +85,14 @@ pub fn train_and_measure(
                 predict(&function, trajectories, interpolation, &test)
             }))
         };
-        (0..folds).into_par_iter().map(one).collect()
-    });
-    let (predicted, observed): (Vec<f64>, Vec<f64>) = held_out?.into_iter().flatten().unzip();
+        let predicted: Result<Vec<Vec<(f64, f64)>>> = observer
+            .pool
+            .install(|| side_by_side.par_iter().map(one).collect());
+        held_out.extend(predicted?.into_iter().flatten());
+        let finished = side_by_side.last().map_or(0, |fold| fold + 1);
+        progress("value function", (finished * meta.iterations) as u64, total);
+    }
+    let (predicted, observed): (Vec<f64>, Vec<f64>) = held_out.into_iter().unzip();
     let agreement = (!predicted.is_empty()).then(|| Agreement {
         rank: rank_correlation(&predicted, &observed),
         linear: correlation(&predicted, &observed),
