@@ -82,6 +82,11 @@ pub mod prelude {
     pub use serde::{self, Deserialize, Serialize};
 }
 
+/// Keeps the example of the README compiling.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 #[doc(hidden)]
 pub mod __private {
     pub use inventory;
