@@ -397,6 +397,11 @@ impl Problems {
         self.check(key, value, fits, &format!("{low} to {high}"));
     }
 
+    /// A number of steps between observations; a run of no steps is complained about elsewhere.
+    fn interval(&mut self, key: &str, value: usize, steps: usize) {
+        self.count(key, value, 1, if steps == 0 { usize::MAX } else { steps });
+    }
+
     /// A number in `[low, high]`.
     fn within(&mut self, key: &str, value: f64, low: f64, high: f64) {
         self.check(
@@ -454,11 +459,10 @@ impl EngineConfig {
         let trajectories = &self.trajectories;
         p.count("trajectories.count", trajectories.count, 2, 10_000);
         p.count("trajectories.steps", trajectories.steps, 1, 100_000);
-        p.count(
+        p.interval(
             "trajectories.observe_every",
             trajectories.observe_every,
-            1,
-            trajectories.steps.max(1),
+            trajectories.steps,
         );
         p.count(
             "trajectories.batch_size",
@@ -544,11 +548,10 @@ impl EngineConfig {
         );
         p.within("finetune.momentum", finetune.momentum, 0.0, 0.9999);
         p.within("finetune.lambda", finetune.lambda, 0.0, 1000.0);
-        p.count(
+        p.interval(
             "finetune.observe_every",
             finetune.observe_every,
-            1,
-            finetune.steps.max(1),
+            finetune.steps,
         );
         p.count("finetune.adapt_steps", finetune.adapt_steps, 0, 10_000);
         p.positive(

@@ -1,10 +1,7 @@
 //! What happened, as records for machines.
 
-use metricopt_sdk::{Result, Site};
+use metricopt_sdk::Result;
 use serde::Serialize;
-
-use super::trajectory::{Interpolation, Trajectories};
-use super::value_function::ValueFunction;
 
 /// One thing that happened.
 #[derive(Clone, Debug, Serialize)]
@@ -63,42 +60,22 @@ pub enum Event {
     },
 }
 
-/// Something worth keeping that a phase made.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum Artifact<'a> {
-    /// The trajectories and the metric along them.
-    Trajectories(&'a Trajectories, &'a Interpolation),
-    /// The meta-trained value function.
-    ValueFunction(&'a ValueFunction),
-    /// The adapter that the run returns.
-    Adapter(&'a [f32], &'a [Site]),
-}
-
-/// Where events and artifacts go.
-pub trait Recorder {
+/// Where events go.
+pub trait EventLog {
     /// Keeps one event.
     ///
     /// # Errors
     ///
     /// If it cannot be kept.
     fn record(&mut self, event: &Event) -> Result<()>;
-
-    /// Keeps an artifact.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be kept.
-    fn save(&mut self, artifact: Artifact<'_>) -> Result<()>;
 }
 
 /// Forgets everything.
-impl Recorder for () {
+impl EventLog for () {
     fn record(&mut self, _: &Event) -> Result<()> {
         Ok(())
     }
-
-    fn save(&mut self, _: Artifact<'_>) -> Result<()> {
-        Ok(())
-    }
 }
+
+/// Hears of progress: what is being done, how much is done, of how much.
+pub type Progress<'a> = dyn Fn(&str, u64, u64) + 'a;

@@ -3,7 +3,7 @@
 use metricopt_sdk::{Batch, Part, Result, Split};
 
 use super::config::{EsConfig, EsObjective, FinetuneConfig};
-use super::events::{Event, Recorder};
+use super::events::{Event, EventLog, Progress};
 use super::guided_es::{GuidingSubspace, search_gradient};
 use super::mlp::Tape;
 use super::observe::Observer;
@@ -66,14 +66,14 @@ pub struct Outcome {
 ///
 /// # Errors
 ///
-/// Those of the task, the metric and the recorder, or that the user asked to stop.
+/// Those of the task, the metric and the log, or that the user asked to stop.
 pub fn finetune(
     observer: &Observer<'_>,
     config: &FinetuneConfig,
     method: &mut Method<'_>,
     setting: &Setting<'_>,
-    progress: &dyn Fn(&str, u64, u64),
-    recorder: &mut dyn Recorder,
+    progress: &Progress<'_>,
+    log: &mut dyn EventLog,
 ) -> Result<Outcome> {
     let mut phi = setting.start.phi.clone();
     let mut last = setting.start.clone();
@@ -140,7 +140,7 @@ pub fn finetune(
         optimizer.step(&mut phi, &gradient, rate);
         keep_within(&mut phi, setting.radius);
 
-        recorder.record(&Event::Step {
+        log.record(&Event::Step {
             method: method.name.to_owned(),
             step,
             loss,
@@ -169,7 +169,7 @@ pub fn finetune(
                     &mut replay_rng,
                 );
             }
-            recorder.record(&Event::Observed {
+            log.record(&Event::Observed {
                 method: method.name.to_owned(),
                 step: done,
                 validation,

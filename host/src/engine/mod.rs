@@ -8,13 +8,15 @@
 //! 3. [`value_function`] learns adapter to metric from them ([`projection`], [`mlp`], [`losses`], [`meta_training`]),
 //!    and [`trust`] measures how far to believe it;
 //! 4. [`finetune`](mod@finetune) follows loss, value function and [`guided_es`] with an [`optimizer`];
-//! 5. [`acceptance`] keeps the result or the pre-trained network; [`threshold`] and [`bootstrap`] make the table honest.
+//! 5. [`acceptance`] keeps the result or the pre-trained network; [`baselines`] and the intervals of [`bootstrap`] make
+//!    the [`table`](mod@table) honest.
 //!
 //! [`tune`](mod@tune) is the whole run. Vectors are plain `f32` slices: an adapter has some hundreds to some ten
 //! thousands of components, so that all the engine's own arithmetic is cheap beside one pass through the network, and
 //! the same bits come out whatever the device or the number of threads. Tensors begin at the task.
 
 pub mod acceptance;
+pub mod baselines;
 pub mod bootstrap;
 pub mod calibrate;
 pub mod config;
@@ -24,12 +26,15 @@ pub mod gaussian_process;
 pub mod guided_es;
 pub mod losses;
 pub mod meta_training;
+pub mod meter;
 pub mod mlp;
 pub mod observe;
 pub mod optimizer;
 pub mod projection;
 pub mod random;
+pub mod recorder;
 pub mod statistics;
+pub mod table;
 pub mod threshold;
 pub mod trajectory;
 pub mod trust;

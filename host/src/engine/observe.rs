@@ -1,7 +1,10 @@
 //! Asking the true metric: candidates in, values out, every query counted.
 
 use metricopt_sdk::tch::{Device, Tensor};
-use metricopt_sdk::{Call, Direction, DynMetric, DynTask, Error, Part, Result, Rows, Split, Views};
+use metricopt_sdk::{
+    Call, Classification, Direction, DynMetric, DynTask, Error, OwnedClassification, Part,
+    Predictions, Result, Rows, Split, Views,
+};
 use rayon::prelude::*;
 use std::cell::Cell;
 
@@ -159,6 +162,22 @@ impl Observer<'_> {
             }
         }
         Ok(observations)
+    }
+
+    /// Copies the classification predictions of one adapter on a split.
+    ///
+    /// # Errors
+    ///
+    /// Those of the task, or if it yields another kind of predictions.
+    pub fn classification(&self, phi: &[f32], split: Split) -> Result<OwnedClassification> {
+        let mut owned = None;
+        self.predict(&[phi], &Rows::all(split), &mut |_, views| {
+            for views in views {
+                owned = Some(Classification::from_views(views)?.to_owned());
+            }
+            Ok(())
+        })?;
+        owned.ok_or_else(|| Error::failed("the task emitted no prediction"))
     }
 
     /// The value on the whole validation split: one query.

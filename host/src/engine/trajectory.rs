@@ -4,7 +4,7 @@ use metricopt_sdk::{Batch, Error, Result, Split};
 use rand::RngExt;
 
 use super::config::TrajectoryConfig;
-use super::events::{Event, Recorder};
+use super::events::{Event, EventLog, Progress};
 use super::gaussian_process::{Series, interpolate};
 use super::observe::{Observation, Observer};
 use super::random::{normals, stream, stream_seed};
@@ -118,15 +118,15 @@ pub fn diversify(
 ///
 /// # Errors
 ///
-/// Those of the task, the metric and the recorder, or that the user asked to stop.
+/// Those of the task, the metric and the log, or that the user asked to stop.
 pub fn collect(
     observer: &Observer<'_>,
     config: &TrajectoryConfig,
     settings: Vec<TrajectorySettings>,
     folds: usize,
     seed: u64,
-    progress: &dyn Fn(&str, u64, u64),
-    recorder: &mut dyn Recorder,
+    progress: &Progress<'_>,
+    log: &mut dyn EventLog,
 ) -> Result<Trajectories> {
     let dimensions = observer.task.describe().dimensions();
     let count = settings.len();
@@ -158,7 +158,7 @@ pub fn collect(
             trajectories.points[at..at + dimensions].copy_from_slice(phi);
         }
         if step % config.observe_every == 0 {
-            observe_all(observer, &phis, folds, &mut trajectories, step, recorder)?;
+            observe_all(observer, &phis, folds, &mut trajectories, step, log)?;
         }
         if step == config.steps {
             break;
@@ -222,7 +222,7 @@ fn observe_all(
     folds: usize,
     trajectories: &mut Trajectories,
     step: usize,
-    recorder: &mut dyn Recorder,
+    log: &mut dyn EventLog,
 ) -> Result<()> {
     let mut distinct: Vec<&[f32]> = Vec::with_capacity(phis.len());
     let places: Vec<usize> = phis
@@ -247,7 +247,7 @@ fn observe_all(
     for (observed, place) in trajectories.observations.iter_mut().zip(places) {
         observed.push(observations[place].clone());
     }
-    recorder.record(&Event::TrajectoriesObserved {
+    log.record(&Event::TrajectoriesObserved {
         step,
         mean: mean(&means),
         best: best.unwrap_or_default(),

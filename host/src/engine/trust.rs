@@ -4,11 +4,11 @@ use metricopt_sdk::Result;
 use rayon::prelude::*;
 
 use super::config::EngineConfig;
+use super::events::Progress;
 use super::mlp::Tape;
 use super::observe::Observer;
 use super::statistics::{correlation, rank_correlation};
 use super::trajectory::{Interpolation, Trajectories};
-use super::tune::Progress;
 use super::value_function::{TrainingSet, ValueFunction, train};
 
 /// Agreement of predictions and observations on held-out trajectories.

@@ -7,7 +7,8 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::artifacts::{adapter_file, trajectories_file, value_function_file};
-use crate::engine::events::{Artifact, Event, Recorder};
+use crate::engine::events::{Event, EventLog};
+use crate::engine::recorder::{Artifact, Recorder};
 
 /// Version of the records in `events.jsonl`.
 const EVENTS_VERSION: u32 = 1;
@@ -151,7 +152,7 @@ impl RunDirectory {
     }
 }
 
-impl Recorder for RunDirectory {
+impl EventLog for RunDirectory {
     fn record(&mut self, event: &Event) -> Result<()> {
         let line = Line {
             version: EVENTS_VERSION,
@@ -162,7 +163,9 @@ impl Recorder for RunDirectory {
         writeln!(self.events, "{line}")
             .map_err(|error| cannot_write(&self.path.join("events.jsonl"), &error))
     }
+}
 
+impl Recorder for RunDirectory {
     fn save(&mut self, artifact: Artifact<'_>) -> Result<()> {
         match artifact {
             Artifact::Trajectories(trajectories, interpolation) => {

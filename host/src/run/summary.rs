@@ -5,7 +5,7 @@ use serde::Serialize;
 use std::fmt::Write;
 
 use crate::engine::acceptance::Decision;
-use crate::engine::tune::Tuned;
+use crate::engine::tune::{Reading, Tuned};
 
 /// Version of `summary.json`.
 const VERSION: u32 = 1;
@@ -82,7 +82,7 @@ struct ValueFunctionSummary {
 impl Summary {
     /// Collects the results of a run.
     pub fn new(plugin: &str, task: &str, metric: MetricSummary, seed: u64, tuned: &Tuned) -> Self {
-        let reading = |reading: &crate::engine::tune::Reading| ReadingSummary {
+        let reading = |reading: &Reading| ReadingSummary {
             validation: reading.validation,
             test: reading.test,
         };

@@ -6,9 +6,6 @@ use metricopt_sdk::Result;
 
 use super::{RawTable, delimited};
 
-/// Where to get the data.
-pub(super) const URL: &str = "https://archive.ics.uci.edu/dataset/31/covertype";
-
 /// For the reader of a report.
 pub(super) const SOURCE: &str =
     "UCI CoverType (Blackard 1998, https://doi.org/10.24432/C50K5N, CC BY 4.0)";

@@ -98,7 +98,7 @@ pub fn load(source: &Source) -> Result<Dataset> {
         DatasetName::Covtype => {
             let positive = source.positive.clone().unwrap_or(Label::Number(2.0));
             let (train, test) = files(path, test_path, covtype::read, Some(&positive))
-                .map_err(|error| missing(error, path, test_path, covtype::URL))?;
+                .map_err(|error| missing(error, path, test_path, source::COVTYPE_URL))?;
             Ok(Dataset {
                 name: "covtype",
                 train,

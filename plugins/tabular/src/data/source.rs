@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use metricopt_sdk::prelude::*;
 
-use super::{MAX_COLUMNS, a9a, covtype};
+use super::{MAX_COLUMNS, a9a};
+
+/// Where to get CoverType.
+pub(super) const COVTYPE_URL: &str = "https://archive.ics.uci.edu/dataset/31/covertype";
 
 /// Where the data comes from.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -94,7 +97,7 @@ impl Source {
         if self.path.is_none() && self.dataset != A9a {
             problems.push(format!("data set `{dataset}` needs a `path`"));
             if self.dataset == Covtype {
-                hints.push(format!("the data is at {}", covtype::URL));
+                hints.push(format!("the data is at {}", COVTYPE_URL));
             }
         }
         if self.path.is_none() && self.dataset == A9a && self.test_path.is_some() {

@@ -1,0 +1,146 @@
+//! The simple alternatives that every run is compared with.
+
+use metricopt_sdk::{Result, Split};
+
+use super::config::{EngineConfig, EsConfig, EsObjective, FinetuneConfig};
+use super::events::{EventLog, Progress};
+use super::finetune::{Candidate, Method, Setting, finetune};
+use super::meter::{Finished, Meter};
+use super::observe::Observer;
+use super::threshold;
+
+/// The simple alternatives. Each returns its best on validation, `phi_0` included.
+pub struct Baselines<'a> {
+    /// Task and metric.
+    pub observer: &'a Observer<'a>,
+    /// The configuration.
+    pub config: &'a EngineConfig,
+    /// Where all of them start.
+    pub pretrained: &'a Candidate,
+    /// The calibrated width.
+    pub width: f64,
+    /// Seed of batches and search directions.
+    pub seed: u64,
+    /// Hears of progress.
+    pub progress: &'a Progress<'a>,
+}
+
+impl Baselines<'_> {
+    fn run(
+        &self,
+        method: &mut Method<'_>,
+        finetune_config: &FinetuneConfig,
+        width: f64,
+        log: &mut dyn EventLog,
+    ) -> Result<Candidate> {
+        let setting = Setting {
+            start: self.pretrained,
+            candidates: std::slice::from_ref(self.pretrained),
+            width,
+            radius: f64::INFINITY,
+            seed: self.seed,
+        };
+        Ok(finetune(
+            self.observer,
+            finetune_config,
+            method,
+            &setting,
+            self.progress,
+            log,
+        )?
+        .best)
+    }
+
+    /// Loss-only runs with each weighting, at the calibrated and at the plain learning rate: the best of them all, so
+    /// that the method is not compared with a badly tuned alternative.
+    pub fn follow_loss(
+        &self,
+        name: &'static str,
+        weightings: &[&[f32]],
+        log: &mut dyn EventLog,
+    ) -> Result<Candidate> {
+        let mut best = self.pretrained.clone();
+        let widths: &[f64] = if self.width == 1.0 {
+            &[1.0]
+        } else {
+            &[1.0, self.width]
+        };
+        for class_weights in weightings {
+            for &width in widths {
+                let mut method = Method {
+                    name,
+                    loss: true,
+                    class_weights,
+                    value: None,
+                    search: None,
+                };
+                let candidate = self.run(&mut method, &self.config.finetune, width, log)?;
+                if self
+                    .observer
+                    .direction
+                    .is_better(candidate.validation, best.validation)
+                {
+                    best = candidate;
+                }
+            }
+        }
+        Ok(best)
+    }
+
+    /// The class weights to try: each factor on every class but the first of a binary task, else on each class in turn
+    /// would be a search of its own, so several classes have no such row.
+    pub fn weightings(&self, classes: Option<usize>) -> Vec<Vec<f32>> {
+        match classes {
+            Some(2) => {
+                let factors = &self.config.baselines.class_weights;
+                factors
+                    .iter()
+                    .map(|&factor| vec![1.0, factor as f32])
+                    .collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Plain evolution strategies on the true metric, without loss and value function.
+    pub fn search(&self, log: &mut dyn EventLog) -> Result<Candidate> {
+        let es = EsConfig {
+            alpha: 1.0,
+            objective: EsObjective::Metric,
+            pairs: self.config.finetune.es.pairs.max(1),
+            ..self.config.finetune.es.clone()
+        };
+        let mut method = Method {
+            name: "es",
+            loss: false,
+            class_weights: &[],
+            value: None,
+            search: Some(&es),
+        };
+        self.run(&mut method, &self.config.finetune, self.width, log)
+    }
+
+    /// The threshold row, if the scores are binary probabilities.
+    pub fn tune_threshold(&self, meter: &Meter<'_>) -> Result<Option<Finished>> {
+        let scores = self
+            .observer
+            .classification(&self.pretrained.phi, Split::Validation)?;
+        if !scores.view().is_binary() || scores.view().probabilities().is_err() {
+            return Ok(None);
+        }
+        let observer = self.observer;
+        let tuned = threshold::tune(
+            observer.metric,
+            observer.direction,
+            &scores,
+            self.config.baselines.thresholds,
+            observer.pool,
+        )?;
+        observer.queries.set(observer.queries.get() + tuned.queries);
+        Ok(Some(Finished {
+            threshold: tuned.threshold,
+            validation: tuned.value,
+            ..meter.finish("threshold", self.pretrained)
+        }))
+    }
+}

@@ -1,0 +1,57 @@
+//! What a method found and what it cost.
+
+use super::finetune::Candidate;
+use super::observe::Observer;
+
+/// A finished method, before it is measured on the test split.
+pub struct Finished {
+    /// Its name in the table.
+    pub name: &'static str,
+    /// Natural metric value on the validation split.
+    pub validation: f64,
+    /// Its adapter.
+    pub phi: Vec<f32>,
+    /// Decision threshold, 0.5 for all methods but one.
+    pub threshold: f64,
+    /// Metric queries it took.
+    pub queries: u64,
+    /// Seconds it took.
+    pub seconds: f64,
+}
+
+/// Queries and seconds since the last restart.
+pub struct Meter<'a> {
+    observer: &'a Observer<'a>,
+    clock: &'a dyn Fn() -> f64,
+    queries: u64,
+    seconds: f64,
+}
+
+impl<'a> Meter<'a> {
+    /// Starts counting.
+    pub fn start(observer: &'a Observer<'a>, clock: &'a dyn Fn() -> f64) -> Self {
+        Self {
+            observer,
+            clock,
+            queries: observer.queries.get(),
+            seconds: clock(),
+        }
+    }
+
+    /// Counts from here.
+    pub fn restart(&mut self) {
+        *self = Self::start(self.observer, self.clock);
+    }
+
+    /// The method that ends here with a candidate.
+    pub fn finish(&self, name: &'static str, candidate: &Candidate) -> Finished {
+        Finished {
+            name,
+            validation: candidate.validation,
+            phi: candidate.phi.clone(),
+            threshold: 0.5,
+            queries: self.observer.queries.get() - self.queries,
+            seconds: (self.clock)() - self.seconds,
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! What a run keeps.
+
+use metricopt_sdk::{Result, Site};
+
+use super::events::EventLog;
+use super::trajectory::{Interpolation, Trajectories};
+use super::value_function::ValueFunction;
+
+/// Something worth keeping that a phase made.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Artifact<'a> {
+    /// The trajectories and the metric along them.
+    Trajectories(&'a Trajectories, &'a Interpolation),
+    /// The meta-trained value function.
+    ValueFunction(&'a ValueFunction),
+    /// The adapter that the run returns.
+    Adapter(&'a [f32], &'a [Site]),
+}
+
+/// Where events and artifacts go.
+pub trait Recorder: EventLog {
+    /// Keeps an artifact.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be kept.
+    fn save(&mut self, artifact: Artifact<'_>) -> Result<()>;
+}
+
+/// Forgets everything.
+impl Recorder for () {
+    fn save(&mut self, _: Artifact<'_>) -> Result<()> {
+        Ok(())
+    }
+}
