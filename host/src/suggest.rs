@@ -15,6 +15,9 @@ pub fn similar<'a>(typed: &str, names: impl IntoIterator<Item = &'a str>) -> Vec
         .filter(|&(similarity, _)| similarity > 0.8)
         .collect();
     close.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    // Beside a near hit the distant ones are noise.
+    let best = close.first().map_or(0.0, |&(similarity, _)| similarity);
+    close.retain(|&(similarity, _)| similarity > best - 0.05);
     close.into_iter().take(3).map(|(_, name)| name).collect()
 }
 

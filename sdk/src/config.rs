@@ -27,13 +27,30 @@ use crate::{Error, Result};
 pub fn parse<C: DeserializeOwned>(json: &Value) -> Result<C> {
     serde_path_to_error::deserialize(json).map_err(|error| {
         let path = error.path().to_string();
-        let reason = error.inner();
+        let reason = in_words(&error.inner().to_string());
         Error::configuration(if path == "." {
-            reason.to_string()
+            reason
         } else {
             format!("`{path}`: {reason}")
         })
     })
+}
+
+/// Says in words what serde says in types.
+fn in_words(reason: &str) -> String {
+    const WORDS: [(&str, &str); 6] = [
+        ("expected usize", "expected a whole number from 0"),
+        ("expected u64", "expected a whole number from 0"),
+        ("expected i64", "expected a whole number"),
+        ("expected f64", "expected a number"),
+        ("expected a sequence", "expected a list, as in `[1, 2]`"),
+        ("expected path string", "expected a path"),
+    ];
+    let found = WORDS.iter().find(|(types, _)| reason.contains(types));
+    found.map_or_else(
+        || reason.to_owned(),
+        |(types, words)| reason.replace(types, words),
+    )
 }
 
 /// Writes a configuration struct as JSON.

@@ -6,7 +6,11 @@ use super::{Claim, Expected, Experiment, Results, Summary};
 
 /// Flips 60 % of the positive training labels that carry the most telling feature; the case where loss and metric
 /// disagree, and a larger `lambda` for it.
-const CORRUPTED: [&str; 2] = ["task.corruption.rate=0.6", "finetune.lambda=10"];
+const CORRUPTED: [&str; 3] = [
+    "task.corruption.rate=0.6",
+    "task.corruption.feature=39",
+    "finetune.lambda=10",
+];
 
 /// Every run.
 pub fn experiments() -> Vec<Experiment> {

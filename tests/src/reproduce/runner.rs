@@ -16,7 +16,7 @@ use super::{Experiment, Summary};
 pub struct Runner {
     /// The program `host`.
     pub host: PathBuf,
-    /// Where `EXPERIMENT/seed-N` goes.
+    /// Where `EXPERIMENT/seed-N` goes, and `cache` for the pre-trained networks.
     pub out: PathBuf,
     /// Seeds 0 to below this.
     pub seeds: u64,
@@ -160,6 +160,8 @@ impl Runner {
     fn host<'a>(&self, arguments: impl Iterator<Item = &'a String>) -> Result<Output> {
         let output = Command::new(&self.host)
             .args(arguments)
+            // Not the cache of the user, so that the numbers owe nothing to earlier versions.
+            .env("METRICOPT_CACHE", self.out.join("cache"))
             .output()
             .with_context(|| format!("cannot start `{}`", self.host.display()))?;
         if !output.status.success() {

@@ -27,7 +27,7 @@ pub fn t_interval(values: &[f64]) -> [f64; 2] {
     [m - reach, m + reach]
 }
 
-/// The 97.5 % quantile of Student's t: tabulated up to 10 degrees of freedom, above by the first three terms of its
+/// The 97.5 % quantile of Student's t: tabulated up to 10 degrees of freedom, above by the first four terms of its
 /// expansion about the normal quantile (Abramowitz and Stegun 26.7.5), right to 0.001.
 fn t_quantile(degrees: usize) -> f64 {
     const TABLE: [f64; 11] = [
@@ -46,7 +46,9 @@ fn t_quantile(degrees: usize) -> f64 {
     TABLE.get(degrees).copied().unwrap_or_else(|| {
         let (z, n) = (1.959_964_f64, degrees as f64);
         z + (z.powi(3) + z) / (4.0 * n)
-            + (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / (96.0 * n * n)
+            + (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / (96.0 * n.powi(2))
+            + (3.0 * z.powi(7) + 19.0 * z.powi(5) + 17.0 * z.powi(3) - 15.0 * z)
+                / (384.0 * n.powi(3))
     })
 }
 

@@ -121,8 +121,8 @@ fn method_row(text: &mut String, shown: &str, name: &str, runs: &[Summary]) -> R
             .collect::<Result<_>>()?;
         let [low, high] = t_interval(&differences);
         (
-            format!("{:+.2}", mean(&differences)),
-            format!("[{low:+.2}, {high:+.2}]"),
+            signed(mean(&differences)),
+            format!("[{}, {}]", signed(low), signed(high)),
         )
     };
     let queries = format!("{:.0}", mean(&column(&|method| method.queries as f64)?));
@@ -144,6 +144,16 @@ fn method_row(text: &mut String, shown: &str, name: &str, runs: &[Summary]) -> R
 /// Mean and standard deviation.
 fn spread(values: &[f64]) -> String {
     format!("{:.2} ± {:.2}", mean(values), standard_deviation(values))
+}
+
+/// With two digits; what rounds to nothing has no sign to speak of.
+fn signed(value: f64) -> String {
+    let text = format!("{value:+.2}");
+    if text == "-0.00" {
+        "+0.00".to_owned()
+    } else {
+        text
+    }
 }
 
 /// One row of a table.

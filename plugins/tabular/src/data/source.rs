@@ -96,6 +96,7 @@ impl Source {
         };
         if self.path.is_none() && self.dataset != A9a {
             problems.push(format!("data set `{dataset}` needs a `path`"));
+            hints.push("name the file with `--set task.path=FILE`".to_owned());
             if self.dataset == Covtype {
                 hints.push(format!("the data is at {}", COVTYPE_URL));
             }

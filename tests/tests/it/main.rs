@@ -1,0 +1,18 @@
+//! End to end: what a person or a script sees of the real `host`.
+#![expect(
+    clippy::unwrap_used,
+    reason = "what a test cannot go on without fails it"
+)]
+
+mod bad_input;
+mod command_line;
+mod configuration;
+mod determinism;
+mod interruption;
+mod misbehaving;
+mod reproduce;
+mod results;
+mod score;
+mod slow;
+mod support;
+mod variants;

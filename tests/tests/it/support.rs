@@ -1,0 +1,270 @@
+//! A place for one test, the programs under test, and what every outcome is checked for.
+
+use assert_cmd::Command;
+use safetensors::SafeTensors;
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use tempfile::TempDir;
+
+/// Makes a run on the table of [`Place`] take a fraction of a second.
+const QUICK: [&str; 17] = [
+    "task.dataset=csv",
+    "task.path=table.csv",
+    "task.network.hidden=[8, 8]",
+    "task.network.epochs=8",
+    "task.network.batch_size=32",
+    "task.network.learning_rate=0.02",
+    "observation.folds=2",
+    "trajectories.count=4",
+    "trajectories.steps=10",
+    "trajectories.observe_every=5",
+    "value_function.components=4",
+    "value_function.folds=2",
+    "meta_training.iterations=20",
+    "finetune.steps=5",
+    "finetune.accept_folds=3",
+    "finetune.es.rows=64",
+    "report.bootstrap=20",
+];
+
+/// An empty folder with a table: the working directory of one test, with a cache of its own.
+pub(crate) struct Place(TempDir);
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        let place = Self(TempDir::new().unwrap());
+        place.write("table.csv", table(600));
+        place
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, contents: impl AsRef<[u8]>) {
+        fs::write(self.path(name), contents).unwrap();
+    }
+
+    /// The host in this place.
+    pub(crate) fn host(&self, arguments: &[&str]) -> Command {
+        self.program(host_program(), arguments)
+    }
+
+    /// The host with the metrics of `host_with_test_metrics`.
+    pub(crate) fn test_host(&self, arguments: &[&str]) -> Command {
+        self.program(
+            Path::new(env!("CARGO_BIN_EXE_host_with_test_metrics")),
+            arguments,
+        )
+    }
+
+    fn program(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .current_dir(self.0.path())
+            .env("METRICOPT_CACHE", self.path("cache"))
+            .env("RUST_BACKTRACE", "0");
+        command
+    }
+
+    /// A quick run of the tabular task into `out`.
+    pub(crate) fn run(&self, out: &str, arguments: &[&str]) -> Command {
+        self.host(&quick(out, arguments))
+    }
+
+    /// The same with a test metric.
+    pub(crate) fn test_run(&self, out: &str, arguments: &[&str]) -> Command {
+        self.test_host(&quick(out, arguments))
+    }
+
+    /// Names of the files in a folder, sorted.
+    pub(crate) fn files(&self, folder: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.path(folder)).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    pub(crate) fn summary(&self, run: &str) -> Value {
+        serde_json::from_slice(&fs::read(self.path(run).join("summary.json")).unwrap()).unwrap()
+    }
+
+    pub(crate) fn events(&self, run: &str) -> Vec<Value> {
+        let text = fs::read_to_string(self.path(run).join("events.jsonl")).unwrap();
+        assert!(
+            text.is_empty() || text.ends_with('\n'),
+            "half a line in events.jsonl"
+        );
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    pub(crate) fn tensors(&self, run: &str, file: &str) -> Tensors {
+        Tensors(fs::read(self.path(run).join(file)).unwrap())
+    }
+
+    /// Holds wherever a run ended early: nothing in its folder is half written.
+    pub(crate) fn assert_only_complete_files(&self, run: &str) {
+        for name in self.files(run) {
+            match name.as_str() {
+                "events.jsonl" => drop(self.events(run)),
+                "summary.json" => drop(self.summary(run)),
+                "config.toml" => assert!(
+                    fs::read_to_string(self.path(run).join(name))
+                        .unwrap()
+                        .ends_with('\n')
+                ),
+                _ if name.ends_with(".safetensors") => drop(self.tensors(run, &name).shapes()),
+                _ => panic!("unexpected file `{name}`"),
+            }
+        }
+    }
+}
+
+fn quick<'a>(out: &'a str, arguments: &[&'a str]) -> Vec<&'a str> {
+    let mut all = vec![
+        "run", "--plugin", "tabular", "--device", "cpu", "--out", out,
+    ];
+    all.extend(QUICK.iter().flat_map(|assignment| ["--set", assignment]));
+    all.extend(arguments);
+    all
+}
+
+/// `--set` for each assignment.
+pub(crate) fn set<'a>(assignments: &[&'a str]) -> Vec<&'a str> {
+    assignments
+        .iter()
+        .flat_map(|&assignment| ["--set", assignment])
+        .collect()
+}
+
+/// A table of four small integers and a label that two of them and chance decide.
+pub(crate) fn table(rows: u32) -> String {
+    // Marsaglia's xorshift: any fixed sequence would do.
+    let mut state = 0x9e37_79b9_u32;
+    let mut digit = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        (state >> 16) % 10
+    };
+    let mut text = "a,b,c,d,label\n".to_owned();
+    for _ in 0..rows {
+        let [a, b, c, d, chance] = [(); 5].map(|()| digit());
+        let label = u8::from(a + b + chance > 13);
+        text.push_str(&format!("{a},{b},{c},{d},{label}\n"));
+    }
+    text
+}
+
+/// Runs a command that must succeed; its standard output.
+#[track_caller]
+pub(crate) fn succeeds(mut command: Command) -> String {
+    let output = command.assert().success().get_output().clone();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Runs a command that must fail: the exit code is right, standard output is silent, and standard error has exactly one
+/// `error:` line. Returns that line and what follows, with the hints.
+#[track_caller]
+pub(crate) fn fails(mut command: Command, code: i32) -> String {
+    let output = command.assert().code(code).get_output().clone();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        output.stdout.is_empty(),
+        "results of a command that failed: {}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    let starts: Vec<usize> = stderr
+        .match_indices("error:")
+        .map(|(at, _)| at)
+        .filter(|&at| at == 0 || stderr[..at].ends_with('\n'))
+        .collect();
+    assert_eq!(starts.len(), 1, "expected one `error:` line:\n{stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    stderr[starts[0]..].to_owned()
+}
+
+/// A safetensors file.
+pub(crate) struct Tensors(Vec<u8>);
+
+impl Tensors {
+    fn file(&self) -> SafeTensors<'_> {
+        SafeTensors::deserialize(&self.0).unwrap()
+    }
+
+    /// `NAME DTYPE [shape]` of each tensor, sorted.
+    pub(crate) fn shapes(&self) -> Vec<String> {
+        let file = self.file();
+        let mut shapes: Vec<String> = file
+            .iter()
+            .map(|(name, tensor)| format!("{name} {:?} {:?}", tensor.dtype(), tensor.shape()))
+            .collect();
+        shapes.sort_unstable();
+        shapes
+    }
+
+    /// The values of an f32 tensor.
+    pub(crate) fn f32(&self, name: &str) -> Vec<f32> {
+        let file = self.file();
+        let tensor = file.tensor(name).unwrap();
+        tensor
+            .data()
+            .as_chunks()
+            .0
+            .iter()
+            .map(|bytes| f32::from_le_bytes(*bytes))
+            .collect()
+    }
+}
+
+/// The real `host` of the profile that these tests are built in, built once if it is missing or stale.
+pub(crate) fn host_program() -> &'static Path {
+    static HOST: OnceLock<PathBuf> = OnceLock::new();
+    HOST.get_or_init(|| {
+        // target/PROFILE/host_with_test_metrics: Cargo puts all programs of a profile there.
+        let neighbour = Path::new(env!("CARGO_BIN_EXE_host_with_test_metrics"));
+        let (profile, target) = (
+            neighbour.parent().unwrap(),
+            neighbour.ancestors().nth(2).unwrap(),
+        );
+        let profile_name = match profile.file_name().unwrap().to_str().unwrap() {
+            "debug" => "dev",
+            name => name,
+        };
+        let mut cargo =
+            std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.args([
+            "build",
+            "--quiet",
+            "--package",
+            "metricopt-host",
+            "--bin",
+            "host",
+            "--profile",
+            profile_name,
+        ]);
+        cargo
+            .arg("--target-dir")
+            .arg(target)
+            .current_dir(env!("CARGO_MANIFEST_DIR"));
+        // What the outer Cargo says about this package would make build scripts run again.
+        for (variable, _) in std::env::vars_os() {
+            let name = variable.to_string_lossy();
+            if name.starts_with("CARGO_PKG_")
+                || name.starts_with("CARGO_MANIFEST_")
+                || name.starts_with("CARGO_BIN_")
+            {
+                cargo.env_remove(&variable);
+            }
+        }
+        assert!(cargo.status().unwrap().success(), "cannot build the host");
+        profile.join(format!("host{}", std::env::consts::EXE_SUFFIX))
+    })
+}
