@@ -79,7 +79,7 @@ impl Layers {
             Error::configuration(format!("`{}`{place}: {}", path.display(), error.message()))
         })?;
         let origin = Origin::File(path.to_owned());
-        let table = to_json(&table);
+        let table = from_toml(&toml::Value::Table(table));
         self.merge("", table, &origin)
             .map_err(|error| error.context(format!("`{}`", path.display())))
     }
@@ -245,8 +245,21 @@ pub fn parse_scalar(text: &str) -> Value {
     let document = format!("value = {text}");
     match toml::from_str::<toml::Table>(&document) {
         // More than one key means that the text was no single value.
-        Ok(table) if table.len() == 1 => table.get("value").map_or(Value::Null, to_json),
+        Ok(table) if table.len() == 1 => table.get("value").map_or(Value::Null, from_toml),
         _ => Value::String(text.to_owned()),
+    }
+}
+
+/// A TOML value as JSON. What JSON has no number for, `nan` and `inf`, stays text: no number to whoever wants one.
+fn from_toml(value: &toml::Value) -> Value {
+    match value {
+        toml::Value::Float(number) if !number.is_finite() => Value::String(number.to_string()),
+        toml::Value::Array(values) => values.iter().map(from_toml).collect(),
+        toml::Value::Table(entries) => entries
+            .iter()
+            .map(|(key, value)| (key.clone(), from_toml(value)))
+            .collect(),
+        other => to_json(other),
     }
 }
 

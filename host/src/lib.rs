@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod device;
 pub mod engine;
+pub mod faults;
 pub mod metric_spec;
 pub mod registry;
 pub mod run;

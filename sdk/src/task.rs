@@ -171,7 +171,16 @@ pub trait Task: Send + Sized + 'static {
     /// Its configuration; the doc comment is what `host describe` shows.
     type Config: Default + Serialize + DeserializeOwned + JsonSchema;
 
-    /// Reads the data and makes or loads the pre-trained network.
+    /// Checks the configuration beyond what its types say, before anything is opened.
+    ///
+    /// # Errors
+    ///
+    /// Names each value out of range.
+    fn check(_config: &Self::Config) -> Result<()> {
+        Ok(())
+    }
+
+    /// Reads the data and makes or loads the pre-trained network; the configuration has been checked.
     ///
     /// # Errors
     ///
@@ -324,7 +333,7 @@ pub struct TaskEntry {
     pub schema: fn() -> Value,
     /// The default configuration.
     pub defaults: fn() -> Value,
-    /// Checks that the configuration can be read, without opening anything.
+    /// Checks the configuration without opening anything.
     pub check: fn(&Value) -> Result<()>,
     /// Opens the task.
     pub open: fn(&Value, &Context<'_>) -> Result<Box<dyn DynTask>>,
@@ -342,8 +351,12 @@ impl TaskEntry {
             metric: T::METRIC,
             schema: config::schema::<T::Config>,
             defaults: config::defaults::<T::Config>,
-            check: |json| config::parse::<T::Config>(json).map(drop),
-            open: |json, context| Ok(Box::new(T::open(config::parse(json)?, context)?)),
+            check: |json| T::check(&config::parse(json)?),
+            open: |json, context| {
+                let config = config::parse(json)?;
+                T::check(&config)?;
+                Ok(Box::new(T::open(config, context)?))
+            },
         }
     }
 }

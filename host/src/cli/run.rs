@@ -16,6 +16,7 @@ use crate::device::DeviceChoice;
 use crate::engine::config::EngineConfig;
 use crate::engine::observe::Observer;
 use crate::engine::tune::{Tuned, tune};
+use crate::faults;
 use crate::metric_spec::MetricSpec;
 use crate::registry::{Plugin, Registry};
 use crate::run::{MetricSummary, RunDirectory, Summary};
@@ -67,7 +68,7 @@ pub(super) struct Run {
 const EXAMPLES: &str = "\
 Examples:
   host run --plugin tabular
-  host run --plugin tabular --metric aucpr --set task.corruption.rate=0.6 --set finetune.lambda=10
+  host run --plugin tabular --metric precision-at-recall:recall=0.8 --set finetune.lambda=10
   host run --plugin tabular --set task.dataset=csv --set task.path=my.csv --set task.label=outcome
   host run --plugin tabular --set finetune.es.pairs=0 --seed 3 --out runs/without-search
 
@@ -101,7 +102,7 @@ impl Run {
             Some(path) => RunDirectory::create(path)?,
             None => RunDirectory::create_numbered(Path::new("runs"), &name)?,
         };
-        let result = self.tune(&plan, &mut directory, &progress);
+        let result = faults::guard(|| self.tune(&plan, &mut directory, &progress));
         progress.clear();
         match result {
             Ok(summary) => {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::print;
+use crate::faults;
 use crate::metric_spec::MetricSpec;
 use crate::registry::Registry;
 
@@ -57,7 +58,7 @@ impl Score {
             .collect();
         let views = views.map_err(|error| error.context(format!("`{path}`")))?;
         let started = Instant::now();
-        let value = metric.evaluate(&Views::new(&views)).map_err(|error| {
+        let value = faults::guard(|| metric.evaluate(&Views::new(&views))).map_err(|error| {
             error
                 .context(format!("metric `{}` on `{path}`", entry.name))
                 .hint(format!("it takes {}: {}", entry.kind, entry.kind.tensors()))

@@ -37,25 +37,20 @@ pub fn decide(
     }
 }
 
-/// Observes both adapters on the folds (two queries) and decides.
+/// Observes the tuned adapter on the folds of `pretrained` (one query) and decides.
 ///
 /// # Errors
 ///
 /// Those of the task and the metric.
 pub fn accept(
     observer: &Observer<'_>,
-    pretrained: &[f32],
+    pretrained: &Observation,
     tuned: &[f32],
-    folds: usize,
     threshold: f64,
 ) -> Result<Decision> {
-    let observations = observer.observe(&[pretrained, tuned], folds)?;
-    Ok(decide(
-        &observations[0],
-        &observations[1],
-        observer.direction,
-        threshold,
-    ))
+    let observed = observer.observe(&[tuned], pretrained.folds.len())?;
+    let tuned = observed.first().unwrap_or(pretrained);
+    Ok(decide(pretrained, tuned, observer.direction, threshold))
 }
 
 #[cfg(test)]

@@ -130,7 +130,7 @@ impl Baselines<'_> {
         }
         let observer = self.observer;
         let tuned = threshold::tune(
-            observer.metric,
+            &observer.metric_on("the validation split"),
             observer.direction,
             &scores,
             self.config.baselines.thresholds,

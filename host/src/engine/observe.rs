@@ -8,6 +8,8 @@ use metricopt_sdk::{
 use rayon::prelude::*;
 use std::cell::Cell;
 
+use crate::faults;
+
 /// The task, the metric and what they are called with: the engine's view of the world.
 pub struct Observer<'a> {
     /// The task.
@@ -94,31 +96,32 @@ impl Observer<'_> {
     /// Natural metric values of the candidates; counts nothing.
     fn evaluate(&self, phis: &[impl AsRef<[f32]>], rows: &Rows) -> Result<Vec<f64>> {
         let mut values = vec![0.0; phis.len()];
+        let metric = self.metric_on(describe(rows));
         self.predict(phis, rows, &mut |first, views| {
             let evaluated: Result<Vec<f64>> = if views.len() == 1 {
-                views
-                    .iter()
-                    .map(|views| self.metric.evaluate(views))
-                    .collect()
+                views.iter().map(|views| metric.evaluate(views)).collect()
             } else {
                 self.pool.install(|| {
                     views
                         .par_iter()
-                        .map(|views| self.metric.evaluate(views))
+                        .map(|views| metric.evaluate(views))
                         .collect()
                 })
             };
-            let evaluated = evaluated.map_err(|error| {
-                error.context(format!(
-                    "metric `{}` on {}",
-                    self.metric_name,
-                    describe(rows)
-                ))
-            })?;
+            let evaluated = evaluated?;
             values[first..first + views.len()].copy_from_slice(&evaluated);
             Ok(())
         })?;
         Ok(values)
+    }
+
+    /// The metric, whose errors and panics say that they are its own and where they came up.
+    pub fn metric_on(&self, place: impl Into<String>) -> MetricOn<'_> {
+        MetricOn {
+            metric: self.metric,
+            name: self.metric_name,
+            place: place.into(),
+        }
     }
 
     fn count(&self, queries: usize) {
@@ -198,6 +201,24 @@ impl Observer<'_> {
     pub fn test(&self, phi: &[f32]) -> Result<f64> {
         let values = self.evaluate(&[phi], &Rows::all(Split::Test))?;
         Ok(values.first().copied().unwrap_or_default())
+    }
+}
+
+/// A metric with its name and the place it is evaluated at.
+pub struct MetricOn<'a> {
+    metric: &'a dyn DynMetric,
+    name: &'a str,
+    place: String,
+}
+
+impl DynMetric for MetricOn<'_> {
+    fn evaluate(&self, views: &Views<'_>) -> Result<f64> {
+        faults::guard(|| self.metric.evaluate(views))
+            .map_err(|error| error.context(format!("metric `{}` on {}", self.name, self.place)))
+    }
+
+    fn config(&self) -> serde_json::Value {
+        self.metric.config()
     }
 }
 

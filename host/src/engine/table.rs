@@ -1,6 +1,6 @@
 //! The table: every method on the test split, with intervals.
 
-use metricopt_sdk::{Kind, OwnedClassification, Result, Split};
+use metricopt_sdk::{DynMetric, Kind, OwnedClassification, Result, Split};
 
 use super::bootstrap;
 use super::config::EngineConfig;
@@ -58,18 +58,13 @@ pub fn table(
             })
             .collect();
         let predictions = predictions?;
+        let metric = observer.metric_on("the test split");
         for scores in &predictions {
-            let value = scores.with_views(|views| observer.metric.evaluate(views));
-            values.push(value.map_err(|error| {
-                error.context(format!(
-                    "metric `{}` on the test split",
-                    observer.metric_name
-                ))
-            })?);
+            values.push(scores.with_views(|views| metric.evaluate(views))?);
         }
         let models: Vec<&OwnedClassification> = predictions.iter().collect();
         intervals = bootstrap::intervals(
-            observer.metric,
+            &observer.metric_on("a bootstrap sample of the test split"),
             &predictions[0],
             &models,
             config.report.bootstrap,

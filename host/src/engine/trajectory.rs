@@ -145,7 +145,7 @@ pub fn collect(
     let mut trajectories = Trajectories {
         dimensions,
         steps: config.steps,
-        points: vec![0.0; count * (config.steps + 1) * dimensions],
+        points: room_for(count, config.steps + 1, dimensions)?,
         observed: (0..=config.steps).step_by(config.observe_every).collect(),
         observations: vec![Vec::new(); count],
         settings,
@@ -194,6 +194,27 @@ pub fn collect(
         }
     }
     Ok(trajectories)
+}
+
+/// Zeros for all points, or an error that says how much memory they would take.
+fn room_for(count: usize, points: usize, dimensions: usize) -> Result<Vec<f32>> {
+    let values = count
+        .checked_mul(points)
+        .and_then(|n| n.checked_mul(dimensions));
+    let mut room = Vec::new();
+    match values {
+        Some(values) if room.try_reserve_exact(values).is_ok() => {
+            room.resize(values, 0.0);
+            Ok(room)
+        }
+        _ => {
+            let gigabytes = count as f64 * points as f64 * dimensions as f64 * 4e-9;
+            Err(Error::configuration(format!(
+                "{count} trajectories of {points} points with {dimensions} numbers each take {gigabytes:.0} GB of memory"
+            ))
+            .hint("lower `trajectories.count` or `trajectories.steps`"))
+        }
+    }
 }
 
 /// A gradient as a flat vector of the expected length, after checking that it is finite.

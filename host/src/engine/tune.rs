@@ -73,6 +73,9 @@ pub fn tune(
         phi: phi_0,
     };
     finished.push(meter.finish("pretrained", &pretrained));
+    // The folds of the acceptance test come first: if the metric has no value on one of them, no time is lost.
+    let folds = config.finetune.accept_folds;
+    let pretrained_folds = observer.observe(&[&pretrained.phi], folds)?.swap_remove(0);
 
     let calibration = calibrate(observer, &config.calibration, &config.trajectories, seed)?;
     let width = calibration.width;
@@ -185,9 +188,8 @@ pub fn tune(
 
     let decision = accept(
         observer,
-        &pretrained.phi,
+        &pretrained_folds,
         &best.phi,
-        config.finetune.accept_folds,
         config.finetune.accept_t,
     )?;
     recorder.record(&Event::Decided {
@@ -201,7 +203,10 @@ pub fn tune(
         &pretrained
     };
     recorder.save(Artifact::Adapter(&kept.phi, &description.sites))?;
-    finished.push(meter.finish("metricopt", kept));
+    let mut metricopt = meter.finish("metricopt", kept);
+    // The folds of the pre-trained network, observed at the very start.
+    metricopt.queries += 1;
+    finished.push(metricopt);
 
     let methods = table(observer, kind, config, seed, finished, progress, recorder)?;
     let reading = |candidate: &Candidate| -> Result<Reading> {

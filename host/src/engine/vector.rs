@@ -13,7 +13,8 @@ pub fn dot(a: &[f32], b: &[f32]) -> f64 {
 
 /// Euclidean norm.
 pub fn norm(v: &[f32]) -> f64 {
-    dot(v, v).sqrt()
+    // The sum of nothing is minus zero.
+    dot(v, v).sqrt() + 0.0
 }
 
 /// `v / |v|`; zero stays zero, because a metric difference is often exactly zero and has no direction.

@@ -3,7 +3,7 @@
 use metricopt_sdk::{Error, Result};
 use serde::Serialize;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::artifacts::{adapter_file, trajectories_file, value_function_file};
@@ -20,9 +20,45 @@ const EVENTS_VERSION: u32 = 1;
 #[derive(Debug)]
 pub struct RunDirectory {
     path: PathBuf,
-    events: BufWriter<File>,
-    created: bool,
+    events: Events,
+    /// Folders that this run made, the innermost first.
+    made: Vec<PathBuf>,
     holds_results: bool,
+}
+
+/// `events.jsonl`, which grows by whole lines.
+#[derive(Debug)]
+struct Events {
+    file: File,
+    pending: Vec<u8>,
+    /// Bytes of whole lines in the file.
+    written: u64,
+}
+
+impl Events {
+    /// Pending bytes beyond which they are written.
+    const CAPACITY: usize = 1 << 16;
+
+    fn push(&mut self, line: &str) -> io::Result<()> {
+        self.pending.extend_from_slice(line.as_bytes());
+        self.pending.push(b'\n');
+        if self.pending.len() > Self::CAPACITY {
+            self.flush()
+        } else {
+            Ok(())
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let result = self.file.write_all(&self.pending);
+        match &result {
+            Ok(()) => self.written += self.pending.len() as u64,
+            // A full disk may have taken half a line: cut it off. What does not fit is lost, as the error says.
+            Err(_) => self.file.set_len(self.written)?,
+        }
+        self.pending.clear();
+        result
+    }
 }
 
 #[derive(Serialize)]
@@ -39,13 +75,17 @@ impl RunDirectory {
     ///
     /// If it holds anything or cannot be written.
     pub fn create(path: &Path) -> Result<Self> {
-        let created = !path.exists();
+        let made = path
+            .ancestors()
+            .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
+            .map(Path::to_owned)
+            .collect();
         fs::create_dir_all(path).map_err(|error| cannot_write(path, &error))?;
         let mut entries = fs::read_dir(path).map_err(|error| cannot_write(path, &error))?;
         if entries.next().is_some() {
             return Err(occupied(path));
         }
-        Self::begin(path.to_owned(), created)
+        Self::begin(path.to_owned(), made)
     }
 
     /// Makes a new numbered directory `NAME-1`, `NAME-2`, ... in the given folder.
@@ -70,7 +110,7 @@ impl RunDirectory {
         for number in taken + 1.. {
             let path = folder.join(format!("{name}-{number}"));
             match fs::create_dir(&path) {
-                Ok(()) => return Self::begin(path, true),
+                Ok(()) => return Self::begin(path.clone(), vec![path]),
                 // Another run took the number a moment ago.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(cannot_write(&path, &error)),
@@ -82,7 +122,7 @@ impl RunDirectory {
         )))
     }
 
-    fn begin(path: PathBuf, created: bool) -> Result<Self> {
+    fn begin(path: PathBuf, made: Vec<PathBuf>) -> Result<Self> {
         let events = path.join("events.jsonl");
         // Exclusive creation: of two runs that found the directory empty, one gets it.
         let file = File::create_new(&events).map_err(|error| match error.kind() {
@@ -91,8 +131,12 @@ impl RunDirectory {
         })?;
         Ok(Self {
             path,
-            events: BufWriter::new(file),
-            created,
+            events: Events {
+                file,
+                pending: Vec::new(),
+                written: 0,
+            },
+            made,
             holds_results: false,
         })
     }
@@ -145,8 +189,11 @@ impl RunDirectory {
         for name in ["events.jsonl", "config.toml"] {
             let _ = fs::remove_file(self.path.join(name));
         }
-        if self.created {
-            let _ = fs::remove_dir(&self.path);
+        for folder in &self.made {
+            // One that holds anything else by now stays, and so do those around it.
+            if fs::remove_dir(folder).is_err() {
+                break;
+            }
         }
         false
     }
@@ -160,7 +207,8 @@ impl EventLog for RunDirectory {
         };
         let line = serde_json::to_string(&line)
             .map_err(|error| Error::failed(format!("cannot write an event: {error}")))?;
-        writeln!(self.events, "{line}")
+        self.events
+            .push(&line)
             .map_err(|error| cannot_write(&self.path.join("events.jsonl"), &error))
     }
 }

@@ -89,12 +89,28 @@ pub(crate) fn read(path: &Path, columns: usize, hidden: &[usize]) -> Option<Netw
     Some(Network { layers: layers? })
 }
 
+/// Finds out whether the cache can be written, before minutes are spent on what goes into it.
+pub(crate) fn check_writable(path: &Path) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let probe = path.with_extension(format!("{}.tmp", std::process::id()));
+    let tried = std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::File::create(&probe))
+        .and_then(|_| std::fs::remove_file(&probe));
+    tried.map_err(|error| failed(path, &error.to_string()))
+}
+
+fn failed(path: &Path, reason: &str) -> metricopt_sdk::Error {
+    metricopt_sdk::Error::failed(format!(
+        "cannot write the cache file `{}`: {reason}",
+        path.display()
+    ))
+    .hint(
+        "point `METRICOPT_CACHE` at a writable folder, or set it to the empty string for no cache",
+    )
+}
+
 /// Writes a network beside and renames it, so that no reader sees half a file.
 pub(crate) fn write(path: &Path, network: &Network) -> Result<()> {
-    let failed = |reason: String| {
-        metricopt_sdk::Error::failed(format!("cannot write the cache file `{}`: {reason}", path.display()))
-            .hint("point `METRICOPT_CACHE` at a writable folder, or set it to the empty string for no cache")
-    };
     let bytes = |values: &[f32]| -> Vec<u8> {
         values
             .iter()
@@ -126,16 +142,17 @@ pub(crate) fn write(path: &Path, network: &Network) -> Result<()> {
             TensorView::new(Dtype::F32, shape.clone(), data).map(|view| (name.as_str(), view))
         })
         .collect();
-    let views = views.map_err(|error| failed(error.to_string()))?;
-    let file = safetensors::serialize(views, None).map_err(|error| failed(error.to_string()))?;
+    let views = views.map_err(|error| failed(path, &error.to_string()))?;
+    let file =
+        safetensors::serialize(views, None).map_err(|error| failed(path, &error.to_string()))?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(|error| failed(error.to_string()))?;
+    std::fs::create_dir_all(folder).map_err(|error| failed(path, &error.to_string()))?;
     // The process id keeps two runs that write the same network apart.
     let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
     let written = std::fs::write(&temporary, file).and_then(|()| std::fs::rename(&temporary, path));
     written.map_err(|error| {
         // Nothing half-written stays behind; if even that fails, the first error says why.
         let _ = std::fs::remove_file(&temporary);
-        failed(error.to_string())
+        failed(path, &error.to_string())
     })
 }

@@ -31,6 +31,9 @@ pub struct Pretraining {
     pub patience: usize,
 }
 
+/// Largest number of weights between hidden layers: with Adam's moments and gradients 1.6 GB.
+const MAX_WEIGHTS: f64 = 1e8;
+
 impl Default for Pretraining {
     fn default() -> Self {
         Self {
@@ -61,6 +64,15 @@ impl Pretraining {
             (1..=16).contains(&self.hidden.len())
                 && self.hidden.iter().all(|width| (1..=65_536).contains(width)),
             "1 to 16 widths of 1 to 65536",
+        );
+        let widths = || std::iter::once(1).chain(self.hidden.iter().copied());
+        let weights = widths()
+            .zip(self.hidden.iter().copied())
+            .map(|(a, b)| a as f64 * b as f64);
+        check(
+            "hidden",
+            weights.sum::<f64>() <= MAX_WEIGHTS,
+            "at most 100 million weights in all",
         );
         check("epochs", (1..=10_000).contains(&self.epochs), "1 to 10000");
         check(

@@ -92,11 +92,17 @@ impl Task for Tabular {
     const METRIC: &'static str = "f1";
     type Config = Config;
 
-    fn open(config: Config, context: &Context<'_>) -> Result<Self> {
+    fn check(config: &Config) -> Result<()> {
         let problems = config.network.problems();
         if !problems.is_empty() {
             return Err(Error::configuration(problems.join("; ")));
         }
+        config.source.check()?;
+        config.split.check()?;
+        config.corruption.check()
+    }
+
+    fn open(config: Config, context: &Context<'_>) -> Result<Self> {
         (context.progress)("data", 0, 1);
         let dataset = data::load(&config.source)?;
         let mut facts = vec![
@@ -348,6 +354,9 @@ fn pretrained(config: &Pretraining, table: &Table, context: &Context<'_>) -> Res
         && let Some(network) = cache::read(path, table.columns, &config.hidden)
     {
         return Ok(network);
+    }
+    if let Some(path) = &path {
+        cache::check_writable(path)?;
     }
     let network = train(config, table, context.device, context.seed, context)?;
     if let Some(path) = &path {

@@ -188,7 +188,7 @@ fn names_that_do_not_exist() {
     );
     assert_eq!(
         error,
-        "error: unknown metric `acuracy`\n hint: did you mean `accuracy`, `auroc`?\n"
+        "error: unknown metric `acuracy`\n hint: did you mean `accuracy`?\n"
     );
     let error = fails(place.host(&["run", "--plugin", "metrics"]), 2);
     assert!(

@@ -221,7 +221,6 @@ fn a_full_disk_leaves_no_half_file() {
 }
 
 #[test]
-#[ignore = "the host leaves half a line in `events.jsonl` on a full disk yet"]
 #[expect(clippy::print_stderr, reason = "a test that is left out says so")]
 fn a_full_disk_leaves_no_half_event() {
     let place = Place::new();

@@ -29,7 +29,6 @@ fn a_metric_that_fails_early_leaves_nothing() {
 
 /// Between the loss-only steps and the trajectories, and in the intervals after the last step.
 #[test]
-#[ignore = "the host does not name the metric in these two phases yet"]
 fn a_metric_that_fails_is_named_in_every_phase() {
     let place = Place::new();
     for (run, after) in [("thresholds", 5), ("intervals", 220)] {
@@ -46,7 +45,6 @@ fn a_metric_that_fails_is_named_in_every_phase() {
 }
 
 #[test]
-#[ignore = "the host does not catch panics of metrics yet"]
 fn a_metric_that_panics_is_an_error_like_any_other() {
     let place = Place::new();
     let error = fails(

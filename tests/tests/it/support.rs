@@ -187,7 +187,7 @@ pub(crate) fn fails(mut command: Command, code: i32) -> String {
         .filter(|&at| at == 0 || stderr[..at].ends_with('\n'))
         .collect();
     assert_eq!(starts.len(), 1, "expected one `error:` line:\n{stderr}");
-    assert!(!stderr.contains("panicked"), "{stderr}");
+    assert!(!stderr.contains("panicked at"), "{stderr}");
     stderr[starts[0]..].to_owned()
 }
 
