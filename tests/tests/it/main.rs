@@ -14,5 +14,6 @@ mod reproduce;
 mod results;
 mod score;
 mod slow;
+mod structure;
 mod support;
 mod variants;
