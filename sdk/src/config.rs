@@ -54,17 +54,44 @@ fn in_words(reason: &str) -> String {
 }
 
 /// Writes a configuration struct as JSON.
+///
+/// ```
+/// #[derive(serde::Serialize)]
+/// struct Config { k: usize }
+///
+/// assert_eq!(metricopt_sdk::config::to_json(&Config { k: 5 }), serde_json::json!({"k": 5}));
+/// ```
 pub fn to_json<C: Serialize>(config: &C) -> Value {
     // A configuration struct of plain fields always serialises; a hand-written `Serialize` that fails shows as null.
     serde_json::to_value(config).unwrap_or(Value::Null)
 }
 
 /// The default configuration as JSON.
+///
+/// ```
+/// #[derive(Default, serde::Serialize)]
+/// struct Config { k: usize }
+///
+/// assert_eq!(metricopt_sdk::config::defaults::<Config>(), serde_json::json!({"k": 0}));
+/// ```
 pub fn defaults<C: Serialize + Default>() -> Value {
     to_json(&C::default())
 }
 
 /// The JSON schema of a configuration struct; its `description` is the struct's doc comment.
+///
+/// ```
+/// /// How many to look at.
+/// #[derive(schemars::JsonSchema)]
+/// struct Config {
+///     /// At least one.
+///     k: usize,
+/// }
+///
+/// let schema = metricopt_sdk::config::schema::<Config>();
+/// assert_eq!(schema["description"], "How many to look at.");
+/// assert_eq!(schema["properties"]["k"]["description"], "At least one.");
+/// ```
 pub fn schema<C: JsonSchema>() -> Value {
     schemars::generate::SchemaSettings::draft2020_12()
         .with(|settings| settings.inline_subschemas = true)

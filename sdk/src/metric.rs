@@ -8,6 +8,14 @@ use std::fmt;
 use crate::{Error, Kind, Predictions, Result, Views, config};
 
 /// Which way a metric improves.
+///
+/// ```
+/// use metricopt_sdk::Direction;
+///
+/// assert!(Direction::Maximise.is_better(0.9, 0.8));
+/// assert!(!Direction::Minimise.is_better(0.8, 0.8));
+/// assert_eq!(Direction::Maximise.sign() * 0.9, -0.9);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
@@ -104,6 +112,34 @@ pub trait Metric:
 }
 
 /// A configured metric behind one face, whether compiled in or loaded: what the engine calls.
+///
+/// A registered [`MetricEntry`] makes one from JSON:
+///
+/// ```
+/// use metricopt_sdk::{MetricEntry, OwnedClassification, prelude::*};
+///
+/// /// Number of samples.
+/// #[derive(Default, Serialize, Deserialize, JsonSchema)]
+/// #[serde(default, deny_unknown_fields)]
+/// struct Count {}
+///
+/// impl Metric for Count {
+///     const NAME: &'static str = "count";
+///     const DIRECTION: Direction = Direction::Maximise;
+///     type Input<'a> = Classification<'a>;
+///
+///     fn evaluate(&self, input: Classification<'_>) -> Result<f64> {
+///         Ok(input.len() as f64)
+///     }
+/// }
+///
+/// let entry = MetricEntry::of::<Count>("my-package", "0.1.0");
+/// let metric = (entry.create)(&(entry.defaults)())?;
+/// let owned: OwnedClassification = Classification::binary(&[0.2, 0.7], &[0, 1])?.to_owned();
+/// assert_eq!(owned.with_views(|views| metric.evaluate(views))?, 2.0);
+/// assert!((entry.create)(&serde_json::json!({"size": 3})).is_err());
+/// # Ok::<(), metricopt_sdk::Error>(())
+/// ```
 pub trait DynMetric: Send + Sync {
     /// The value on one set of named tensors: finite and within the metric's range.
     ///

@@ -4,6 +4,10 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
 /// A part of the data with one purpose.
+///
+/// ```
+/// assert_eq!(metricopt_sdk::Split::Validation.name(), "validation");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Split {
     /// Fits the network and the surrogate loss.
@@ -79,6 +83,14 @@ impl Part {
 }
 
 /// Which units a prediction is asked for.
+///
+/// ```
+/// use metricopt_sdk::{Part, Rows, Split};
+///
+/// let rows = Rows { split: Split::Validation, part: Part::Fold { index: 0, count: 5 } };
+/// assert_eq!(rows.part.indices(10), [0, 1]);
+/// assert_eq!(Rows::all(Split::Test).part, Part::All);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rows {
     /// The split.

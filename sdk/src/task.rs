@@ -17,6 +17,20 @@ pub struct Site {
 }
 
 /// What an opened task is.
+///
+/// ```
+/// use metricopt_sdk::{Description, Site, Split};
+///
+/// let site = |name: &str, channels| Site { name: name.to_owned(), channels };
+/// let description = Description {
+///     sites: vec![site("hidden1", 100), site("hidden2", 50)],
+///     units: [800, 100, 100],
+///     classes: Some(2),
+///     facts: vec![("data".to_owned(), "a table of mine".to_owned())],
+/// };
+/// assert_eq!(description.dimensions(), 300);
+/// assert_eq!(description.units(Split::Validation), 100);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Description {
     /// The FiLM sites in adapter order. In `phi` each site holds its `scale - 1` and then its `shift`.
@@ -56,6 +70,13 @@ pub struct Context<'a> {
 }
 
 /// What every longer call carries.
+///
+/// ```
+/// use metricopt_sdk::{Call, ErrorKind};
+///
+/// let call = Call { threads: 2, cancelled: &|| true };
+/// assert_eq!(call.check().unwrap_err().kind(), ErrorKind::Cancelled);
+/// ```
 #[derive(Clone, Copy)]
 pub struct Call<'a> {
     /// Number of threads the call may use. The result must not depend on it.

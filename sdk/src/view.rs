@@ -3,6 +3,13 @@
 use crate::{Error, Result};
 
 /// The numbers of a [`View`], row-major and contiguous.
+///
+/// ```
+/// use metricopt_sdk::Data;
+///
+/// let data = Data::I64(&[1, 2, 3]);
+/// assert_eq!((data.len(), data.is_empty(), data.dtype()), (3, false, "I64"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Data<'a> {

@@ -1,6 +1,6 @@
 //! The simple alternatives that every run is compared with.
 
-use metricopt_sdk::{Result, Split};
+use metricopt_sdk::{Kind, Result, Split};
 
 use super::config::{EngineConfig, EsConfig, EsObjective, FinetuneConfig};
 use super::events::{EventLog, Progress};
@@ -26,6 +26,41 @@ pub struct Baselines<'a> {
 }
 
 impl Baselines<'_> {
+    /// Runs those that are switched on and make sense for the task, in the order of the table.
+    ///
+    /// # Errors
+    ///
+    /// Those of the task, the metric and the log, or that the user asked to stop.
+    pub fn run_all(
+        &self,
+        kind: Kind,
+        classes: Option<usize>,
+        meter: &mut Meter<'_>,
+        log: &mut dyn EventLog,
+    ) -> Result<Vec<Finished>> {
+        let mut finished = Vec::new();
+        meter.restart();
+        let loss_only = self.follow_loss("loss-only", &[&[]], log)?;
+        finished.push(meter.finish("loss-only", &loss_only));
+        if kind == Kind::Classification && self.config.baselines.thresholds > 0 {
+            meter.restart();
+            finished.extend(self.tune_threshold(meter)?);
+        }
+        let weightings = self.weightings(classes);
+        if !weightings.is_empty() {
+            meter.restart();
+            let weightings: Vec<&[f32]> = weightings.iter().map(Vec::as_slice).collect();
+            let class_weighted = self.follow_loss("class-weighted", &weightings, log)?;
+            finished.push(meter.finish("class-weighted", &class_weighted));
+        }
+        if self.config.baselines.es {
+            meter.restart();
+            let es = self.search(log)?;
+            finished.push(meter.finish("es", &es));
+        }
+        Ok(finished)
+    }
+
     fn run(
         &self,
         method: &mut Method<'_>,
@@ -53,7 +88,7 @@ impl Baselines<'_> {
 
     /// Loss-only runs with each weighting, at the calibrated and at the plain learning rate: the best of them all, so
     /// that the method is not compared with a badly tuned alternative.
-    pub fn follow_loss(
+    fn follow_loss(
         &self,
         name: &'static str,
         weightings: &[&[f32]],
@@ -87,9 +122,9 @@ impl Baselines<'_> {
         Ok(best)
     }
 
-    /// The class weights to try: each factor on every class but the first of a binary task, else on each class in turn
-    /// would be a search of its own, so several classes have no such row.
-    pub fn weightings(&self, classes: Option<usize>) -> Vec<Vec<f32>> {
+    /// The class weights to try: each factor on the positive class. Several classes have no such row: weighing each in
+    /// turn would be a search of its own.
+    fn weightings(&self, classes: Option<usize>) -> Vec<Vec<f32>> {
         match classes {
             Some(2) => {
                 let factors = &self.config.baselines.class_weights;
@@ -103,7 +138,7 @@ impl Baselines<'_> {
     }
 
     /// Plain evolution strategies on the true metric, without loss and value function.
-    pub fn search(&self, log: &mut dyn EventLog) -> Result<Candidate> {
+    fn search(&self, log: &mut dyn EventLog) -> Result<Candidate> {
         let es = EsConfig {
             alpha: 1.0,
             objective: EsObjective::Metric,
@@ -121,7 +156,7 @@ impl Baselines<'_> {
     }
 
     /// The threshold row, if the scores are binary probabilities.
-    pub fn tune_threshold(&self, meter: &Meter<'_>) -> Result<Option<Finished>> {
+    fn tune_threshold(&self, meter: &Meter<'_>) -> Result<Option<Finished>> {
         let scores = self
             .observer
             .classification(&self.pretrained.phi, Split::Validation)?;

@@ -94,25 +94,7 @@ pub fn tune(
         seed,
         progress,
     };
-    meter.restart();
-    let loss_only = baselines.follow_loss("loss-only", &[&[]], recorder)?;
-    finished.push(meter.finish("loss-only", &loss_only));
-    if kind == Kind::Classification && config.baselines.thresholds > 0 {
-        meter.restart();
-        finished.extend(baselines.tune_threshold(&meter)?);
-    }
-    let weightings = baselines.weightings(description.classes);
-    if !weightings.is_empty() {
-        meter.restart();
-        let weightings: Vec<&[f32]> = weightings.iter().map(Vec::as_slice).collect();
-        let class_weighted = baselines.follow_loss("class-weighted", &weightings, recorder)?;
-        finished.push(meter.finish("class-weighted", &class_weighted));
-    }
-    if config.baselines.es {
-        meter.restart();
-        let es = baselines.search(recorder)?;
-        finished.push(meter.finish("es", &es));
-    }
+    finished.extend(baselines.run_all(kind, description.classes, &mut meter, recorder)?);
 
     meter.restart();
     let settings = diversify(&config.trajectories, width, description.classes, seed);

@@ -232,6 +232,17 @@ impl<'a> Predictions<'a> for Classification<'a> {
 }
 
 /// Scores and labels that own their memory; see [`Classification`].
+///
+/// ```
+/// use metricopt_sdk::Classification;
+///
+/// let mut owned = Classification::binary(&[0.2, 0.7], &[0, 1])?.to_owned();
+/// owned.map_scores(|score| 1.0 - score)?;
+/// assert_eq!(owned.view().scores(), [0.8, 0.3]);
+/// assert!(owned.map_scores(|_| f32::NAN).is_err());
+/// assert_eq!(owned.view().scores(), [0.8, 0.3]);
+/// # Ok::<(), metricopt_sdk::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct OwnedClassification {
     scores: Vec<f32>,
@@ -254,12 +265,13 @@ impl OwnedClassification {
     ///
     /// # Errors
     ///
-    /// If a new score is not finite.
+    /// If a new score is not finite; nothing is replaced then.
     pub fn map_scores(&mut self, map: impl Fn(f32) -> f32) -> Result<()> {
-        self.scores
-            .iter_mut()
-            .for_each(|score| *score = map(*score));
-        check_finite("scores", &self.scores)
+        let mapped: Vec<f32> = self.scores.iter().map(|&score| map(score)).collect();
+        // Checked before it counts: a view of what is owned here is valid at any time.
+        check_finite("scores", &mapped)?;
+        self.scores = mapped;
+        Ok(())
     }
 
     /// Calls `call` with the named tensors, as they cross to a metric.

@@ -20,6 +20,13 @@ use std::fmt;
 use crate::{Error, Result, Views};
 
 /// What a set of named tensors means.
+///
+/// ```
+/// use metricopt_sdk::Kind;
+///
+/// assert_eq!(Kind::Retrieval.name(), "retrieval");
+/// assert_eq!(Kind::Retrieval.tensors(), "`embeddings` F32 [N, D], `labels` I64 [N]");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
