@@ -2,8 +2,8 @@
 
 use metricopt_sdk::tch::{Device, Tensor};
 use metricopt_sdk::{
-    Call, Classification, Direction, DynMetric, DynTask, Error, OwnedClassification, Part,
-    Predictions, Result, Rows, Split, Views,
+    Call, Classification, Direction, DynMetric, DynTask, Error, ErrorKind, OwnedClassification,
+    Part, Predictions, Result, Rows, Split, Views,
 };
 use rayon::prelude::*;
 use std::cell::Cell;
@@ -157,9 +157,11 @@ impl Observer<'_> {
                 index,
                 count: folds,
             };
-            let values = self.evaluate(phis, &Rows { split: Split::Validation, part }).map_err(|error| {
-                error.hint("fewer folds hold more rows each: set `observation.folds` or `finetune.accept_folds`")
-            })?;
+            let rows = Rows {
+                split: Split::Validation,
+                part,
+            };
+            let values = self.evaluate(phis, &rows).map_err(in_small_folds)?;
             for (observation, value) in observations.iter_mut().zip(values) {
                 observation.folds.push(value);
             }
@@ -201,6 +203,16 @@ impl Observer<'_> {
     pub fn test(&self, phi: &[f32]) -> Result<f64> {
         let values = self.evaluate(&[phi], &Rows::all(Split::Test))?;
         Ok(values.first().copied().unwrap_or_default())
+    }
+}
+
+/// A metric without a value on a fold may have one on a larger fold.
+fn in_small_folds(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Undefined => error.hint(
+            "fewer folds hold more rows each: lower `observation.folds` or `finetune.accept_folds`",
+        ),
+        _ => error,
     }
 }
 
