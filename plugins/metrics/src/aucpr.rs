@@ -1,3 +1,5 @@
+//! The metric `aucpr`.
+
 use metricopt_sdk::prelude::*;
 
 use crate::ranking::{Ranking, positive_or_mean};

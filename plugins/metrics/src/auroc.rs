@@ -1,3 +1,5 @@
+//! The metric `auroc`.
+
 use metricopt_sdk::prelude::*;
 
 use crate::ranking::{Ranking, Threshold, positive_or_mean};

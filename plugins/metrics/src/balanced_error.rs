@@ -1,3 +1,5 @@
+//! The metric `balanced-error`.
+
 use metricopt_sdk::prelude::*;
 
 use crate::counts::{Counts, mean};

@@ -1,3 +1,5 @@
+//! The metric `ece`.
+
 use metricopt_sdk::prelude::*;
 
 use crate::probabilities::samples;

@@ -1,3 +1,5 @@
+//! The metric `f1`.
+
 use metricopt_sdk::prelude::*;
 
 use crate::counts::{Counts, ratio};

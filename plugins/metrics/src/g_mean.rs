@@ -1,3 +1,5 @@
+//! The metric `g-mean`.
+
 use metricopt_sdk::prelude::*;
 
 use crate::counts::Counts;

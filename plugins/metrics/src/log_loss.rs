@@ -1,3 +1,5 @@
+//! The metric `log-loss`.
+
 use metricopt_sdk::prelude::*;
 
 use crate::probabilities::samples;

@@ -1,3 +1,5 @@
+//! The metric `mcc`.
+
 use metricopt_sdk::prelude::*;
 
 use crate::counts::Counts;

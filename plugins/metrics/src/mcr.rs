@@ -1,3 +1,5 @@
+//! The metric `mcr`.
+
 use metricopt_sdk::prelude::*;
 
 use crate::counts::{Counts, ratio};

@@ -1,3 +1,5 @@
+//! The metric `precision-at-recall`.
+
 use metricopt_sdk::prelude::*;
 
 use crate::ranking::positive_or_mean;

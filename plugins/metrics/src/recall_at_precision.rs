@@ -1,3 +1,5 @@
+//! The metric `recall-at-precision`.
+
 use metricopt_sdk::prelude::*;
 
 use crate::ranking::positive_or_mean;
