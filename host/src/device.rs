@@ -88,7 +88,9 @@ fn load_cuda() -> std::result::Result<(), String> {
                 std::mem::forget(library);
                 Ok(())
             }
-            Err(error) => Err(error.to_string()),
+            // What the loader said stands in the source of the error.
+            Err(error) => Err(std::error::Error::source(&error)
+                .map_or_else(|| error.to_string(), ToString::to_string)),
         }
     }
     #[cfg(not(unix))]
