@@ -139,10 +139,15 @@ impl Baselines<'_> {
 
     /// Plain evolution strategies on the true metric, without loss and value function.
     fn search(&self, log: &mut dyn EventLog) -> Result<Candidate> {
+        // Where the method itself does not search, the alternative still gets its usual population.
+        let pairs = match self.config.finetune.es.pairs {
+            0 => EsConfig::default().pairs,
+            pairs => pairs,
+        };
         let es = EsConfig {
             alpha: 1.0,
             objective: EsObjective::Metric,
-            pairs: self.config.finetune.es.pairs.max(1),
+            pairs,
             ..self.config.finetune.es.clone()
         };
         let mut method = Method {

@@ -60,7 +60,7 @@ pub fn joint(
         for _ in 0..config.inner_steps {
             let mut step = gradient(mlp, rng);
             add_scaled(&mut step, decay, mlp.weights());
-            adam.step(mlp.weights_mut(), &step, config.joint_learning_rate, 0.0);
+            adam.step(mlp.weights_mut(), &step, config.joint_learning_rate);
         }
         progress(iteration + 1)?;
     }

@@ -59,7 +59,8 @@ impl Mlp {
     }
 
     /// The perceptron with the given weights, if their number fits.
-    pub fn from_weights(inputs: usize, hidden: &[usize], weights: Vec<f32>) -> Option<Self> {
+    #[cfg(test)]
+    pub(super) fn from_weights(inputs: usize, hidden: &[usize], weights: Vec<f32>) -> Option<Self> {
         let widths: Vec<usize> = std::iter::once(inputs)
             .chain(hidden.iter().copied())
             .collect();

@@ -12,7 +12,7 @@ pub enum Optimizer {
         /// Velocity `v`.
         velocity: Vec<f32>,
     },
-    /// Adam (Kingma and Ba 2015, algorithm 1), with decoupled weight decay (Loshchilov and Hutter 2019).
+    /// Adam (Kingma and Ba 2015, algorithm 1).
     Adam(Adam),
 }
 
@@ -39,7 +39,7 @@ impl Optimizer {
                     *x -= lr * *v;
                 }
             }
-            Self::Adam(adam) => adam.step(x, gradient, learning_rate, 0.0),
+            Self::Adam(adam) => adam.step(x, gradient, learning_rate),
         }
     }
 }
@@ -65,17 +65,16 @@ impl Adam {
     }
 
     /// One step of `x` against `gradient`.
-    pub fn step(&mut self, x: &mut [f32], gradient: &[f32], learning_rate: f64, weight_decay: f64) {
+    pub fn step(&mut self, x: &mut [f32], gradient: &[f32], learning_rate: f64) {
         self.steps = self.steps.saturating_add(1);
         let (b1, b2) = (self.betas.0 as f32, self.betas.1 as f32);
         let rate = (learning_rate / (1.0 - self.betas.0.powi(self.steps))) as f32;
         let scale = (1.0 / (1.0 - self.betas.1.powi(self.steps))) as f32;
-        let keep = (1.0 - learning_rate * weight_decay) as f32;
         let moments = self.first.iter_mut().zip(&mut self.second);
         for ((x, &g), (m, v)) in x.iter_mut().zip(gradient).zip(moments) {
             *m = b1 * *m + (1.0 - b1) * g;
             *v = b2 * *v + (1.0 - b2) * g * g;
-            *x = keep * *x - rate * *m / ((*v * scale).sqrt() + 1e-8);
+            *x -= rate * *m / ((*v * scale).sqrt() + 1e-8);
         }
     }
 }
@@ -116,8 +115,8 @@ mod tests {
         // beta = (0.9, 0.99), gradients 1 then 3: m = 0.39, v = 0.0999; corrected m 0.39/0.19, v 0.0999/0.0199.
         let mut adam = Adam::new(1, 0.9, 0.99);
         let mut x = [0.0];
-        adam.step(&mut x, &[1.0], 0.1, 0.0);
-        adam.step(&mut x, &[3.0], 0.1, 0.0);
+        adam.step(&mut x, &[1.0], 0.1);
+        adam.step(&mut x, &[3.0], 0.1);
         let expected = -0.1 - 0.1 * (0.39 / 0.19) / (0.0999_f32 / 0.0199).sqrt();
         assert!((x[0] - expected).abs() < 1e-5, "{} {expected}", x[0]);
     }

@@ -86,15 +86,6 @@ impl Projection {
         this
     }
 
-    /// The projection with the given parts, as read from a file.
-    pub fn from_parts(directions: Option<Vec<f32>>, dimensions: usize, scale: f64) -> Self {
-        Self {
-            directions,
-            dimensions,
-            scale,
-        }
-    }
-
     /// The directions `[k, D]`, if not all coordinates.
     pub fn directions(&self) -> Option<&[f32]> {
         self.directions.as_deref()

@@ -62,7 +62,7 @@ pub fn table(
         for scores in &predictions {
             values.push(scores.with_views(|views| metric.evaluate(views))?);
         }
-        let models: Vec<&OwnedClassification> = predictions.iter().collect();
+        let models: Vec<&OwnedClassification> = predictions.iter().skip(1).collect();
         intervals = bootstrap::intervals(
             &observer.metric_on("a bootstrap sample of the test split"),
             &predictions[0],
@@ -72,6 +72,10 @@ pub fn table(
             observer.pool,
             &observer.call,
         )?;
+        // The pre-trained network differs from itself by nothing.
+        if let Some(intervals) = &mut intervals {
+            intervals.insert(0, [0.0, 0.0]);
+        }
     } else {
         for method in &finished {
             values.push(observer.test(&method.phi)?);

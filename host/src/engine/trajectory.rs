@@ -3,10 +3,11 @@
 use metricopt_sdk::{Batch, Error, Result, Split};
 use rand::RngExt;
 
-use super::config::TrajectoryConfig;
+use super::config::{OptimizerKind, TrajectoryConfig};
 use super::events::{Event, EventLog, Progress};
 use super::gaussian_process::{Series, interpolate};
 use super::observe::{Observation, Observer};
+use super::optimizer::Optimizer;
 use super::random::{normals, stream, stream_seed};
 use super::statistics::{mean, standard_deviation};
 
@@ -141,7 +142,8 @@ pub fn collect(
             )
         })
         .collect();
-    let mut velocities = vec![vec![0.0_f32; dimensions]; count];
+    let mut optimizers =
+        vec![Optimizer::new(OptimizerKind::Sgd, config.momentum, dimensions); count];
     let mut trajectories = Trajectories {
         dimensions,
         steps: config.steps,
@@ -181,16 +183,9 @@ pub fn collect(
                 .task
                 .gradients(&observer.tensor(&phis)?, &batches, &observer.call)?;
         let flat = finite_gradient(&gradients.gradients, count * dimensions)?;
-        for (k, phi) in phis.iter_mut().enumerate() {
-            let (rate, momentum) = (
-                trajectories.settings[k].learning_rate as f32,
-                config.momentum as f32,
-            );
+        for (k, (phi, optimizer)) in phis.iter_mut().zip(&mut optimizers).enumerate() {
             let gradient = &flat[k * dimensions..(k + 1) * dimensions];
-            for ((x, v), &g) in phi.iter_mut().zip(&mut velocities[k]).zip(gradient) {
-                *v = momentum * *v + g;
-                *x -= rate * *v;
-            }
+            optimizer.step(phi, gradient, trajectories.settings[k].learning_rate);
         }
     }
     Ok(trajectories)

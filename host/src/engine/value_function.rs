@@ -299,12 +299,8 @@ impl<'a> OnlineAdaptation<'a> {
                 losses::regression(&tape.outputs, &self.batch.means, &self.batch.deviations);
             gradient.resize(function.mlp.weights().len(), 0.0);
             function.mlp.backward(tape, &d_outputs, None, gradient);
-            self.adam.step(
-                function.mlp.weights_mut(),
-                gradient,
-                self.learning_rate,
-                0.0,
-            );
+            self.adam
+                .step(function.mlp.weights_mut(), gradient, self.learning_rate);
         }
     }
 }

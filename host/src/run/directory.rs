@@ -75,11 +75,7 @@ impl RunDirectory {
     ///
     /// If it holds anything or cannot be written.
     pub fn create(path: &Path) -> Result<Self> {
-        let made = path
-            .ancestors()
-            .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
-            .map(Path::to_owned)
-            .collect();
+        let made = missing(path);
         fs::create_dir_all(path).map_err(|error| cannot_write(path, &error))?;
         let mut entries = fs::read_dir(path).map_err(|error| cannot_write(path, &error))?;
         if entries.next().is_some() {
@@ -94,6 +90,7 @@ impl RunDirectory {
     ///
     /// If the folder cannot be written.
     pub fn create_numbered(folder: &Path, name: &str) -> Result<Self> {
+        let around = missing(folder);
         fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
         let taken = fs::read_dir(folder)
             .map_err(|error| cannot_write(folder, &error))?
@@ -110,7 +107,10 @@ impl RunDirectory {
         for number in taken + 1.. {
             let path = folder.join(format!("{name}-{number}"));
             match fs::create_dir(&path) {
-                Ok(()) => return Self::begin(path.clone(), vec![path]),
+                Ok(()) => {
+                    let made = std::iter::once(path.clone()).chain(around).collect();
+                    return Self::begin(path, made);
+                }
                 // Another run took the number a moment ago.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(cannot_write(&path, &error)),
@@ -235,6 +235,14 @@ impl Recorder for RunDirectory {
         self.holds_results = true;
         self.flush()
     }
+}
+
+/// The folders that have to be made for a path, the innermost first.
+fn missing(path: &Path) -> Vec<PathBuf> {
+    path.ancestors()
+        .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
+        .map(Path::to_owned)
+        .collect()
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> Error {
