@@ -35,7 +35,7 @@ fn open(registry: &Registry) -> Result<Box<dyn DynTask>> {
         progress: &|_, _, _| (),
         call: CALL,
     };
-    (task.open)(&(task.defaults)(), &context)
+    task.open(&task.defaults.clone(), &context)
 }
 
 fn steps(criterion: &mut Criterion) -> Result<()> {

@@ -50,8 +50,8 @@ impl Layers {
         if let (Value::Object(values), Some(properties)) =
             (&mut values, schema["properties"].as_object_mut())
         {
-            values.insert("task".to_owned(), (task.defaults)());
-            properties.insert("task".to_owned(), (task.schema)());
+            values.insert("task".to_owned(), task.defaults.clone());
+            properties.insert("task".to_owned(), task.schema.clone());
         }
         Self {
             values,
@@ -190,7 +190,7 @@ impl Layers {
     /// Names the value that does not fit.
     pub fn task(&self, entry: &TaskEntry) -> Result<&Value> {
         let config = &self.values["task"];
-        (entry.check)(config).map_err(|error| {
+        entry.check(config).map_err(|error| {
             self.explain(error.context("`task`"))
                 .hint(format!("`host describe {}` explains every key", entry.name))
         })?;

@@ -8,7 +8,6 @@ pub mod cli;
 pub mod config;
 pub mod device;
 pub mod engine;
-pub mod faults;
 pub mod metric_spec;
 pub mod registry;
 pub mod run;

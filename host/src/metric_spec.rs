@@ -55,12 +55,9 @@ impl MetricSpec {
     /// # Errors
     ///
     /// If the metric or an option does not exist, or a value does not fit.
-    pub fn create(
-        &self,
-        registry: &Registry,
-    ) -> Result<(&'static MetricEntry, Box<dyn DynMetric>)> {
-        let entry = registry.find_metric(&self.name)?;
-        let mut config = match (entry.defaults)() {
+    pub fn create(&self, registry: &Registry) -> Result<(MetricEntry, Box<dyn DynMetric>)> {
+        let entry = registry.find_metric(&self.name)?.clone();
+        let mut config = match entry.defaults.clone() {
             Value::Object(defaults) => defaults,
             _ => Map::new(),
         };
@@ -77,7 +74,7 @@ impl MetricSpec {
             }
             config.insert(key.clone(), value.clone());
         }
-        let metric = (entry.create)(&Value::Object(config)).map_err(|error| {
+        let metric = entry.create(&Value::Object(config)).map_err(|error| {
             error
                 .context(format!("metric `{}`", self.name))
                 .hint(format!("see `host describe {}`", self.name))

@@ -1,7 +1,8 @@
 //! Plugins, tasks and metrics by name, and where each came from.
 
-use metricopt_sdk::{Error, MetricEntry, Result, TaskEntry};
+use metricopt_sdk::{Error, Make, MetricEntry, Result, TaskEntry};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use crate::suggest;
 
@@ -9,15 +10,15 @@ use crate::suggest;
 #[derive(Debug)]
 pub struct Plugin {
     /// The name users type: the package without a leading `metricopt-`.
-    pub name: &'static str,
+    pub name: String,
     /// Version of the package.
-    pub version: &'static str,
+    pub version: String,
     /// Where it came from.
     pub origin: Origin,
     /// Its tasks, by name.
-    pub tasks: Vec<&'static TaskEntry>,
+    pub tasks: Vec<TaskEntry>,
     /// Its metrics, by name.
-    pub metrics: Vec<&'static MetricEntry>,
+    pub metrics: Vec<MetricEntry>,
 }
 
 /// Where a plugin came from.
@@ -26,25 +27,23 @@ pub struct Plugin {
 pub enum Origin {
     /// Compiled into the host.
     BuiltIn,
+    /// Loaded from a library.
+    Library(PathBuf),
 }
 
 impl std::fmt::Display for Origin {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Origin::BuiltIn => formatter.write_str("built-in"),
+            Origin::Library(path) => write!(formatter, "{}", path.display()),
         }
     }
 }
 
 /// Everything the host can use.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Registry {
-    plugins: BTreeMap<&'static str, Plugin>,
-}
-
-/// The plugin name of a package.
-fn plugin_name(package: &'static str) -> &'static str {
-    package.strip_prefix("metricopt-").unwrap_or(package)
+    plugins: BTreeMap<String, Plugin>,
 }
 
 impl Registry {
@@ -54,35 +53,55 @@ impl Registry {
     ///
     /// If two of them register the same name.
     pub fn built_in() -> Result<Self> {
-        let mut this = Self {
-            plugins: BTreeMap::new(),
-        };
-        for metric in metricopt_sdk::metrics() {
-            if let Some((other, _)) = this.metric(metric.name) {
-                return Err(duplicate("metric", metric.name, other.name, metric.package));
+        let mut plugins: BTreeMap<&str, Plugin> = BTreeMap::new();
+        for registration in metricopt_sdk::registrations() {
+            let name = registration.plugin();
+            let plugin = plugins.entry(name).or_insert_with(|| Plugin {
+                name: name.to_owned(),
+                version: registration.version.to_owned(),
+                origin: Origin::BuiltIn,
+                tasks: Vec::new(),
+                metrics: Vec::new(),
+            });
+            match registration.make {
+                Make::Metric(make) => plugin.metrics.push(make()),
+                Make::Task(make) => plugin.tasks.push(make()),
+                _ => {}
             }
-            this.plugin_mut(metric.package, metric.version)
-                .metrics
-                .push(metric);
         }
-        for task in metricopt_sdk::tasks() {
-            if let Some((other, _)) = this.task(task.name) {
-                return Err(duplicate("task", task.name, other.name, task.package));
-            }
-            this.plugin_mut(task.package, task.version).tasks.push(task);
+        let mut this = Self::default();
+        for plugin in plugins.into_values() {
+            this.add(plugin)?;
         }
         Ok(this)
     }
 
-    fn plugin_mut(&mut self, package: &'static str, version: &'static str) -> &mut Plugin {
-        let name = plugin_name(package);
-        self.plugins.entry(name).or_insert(Plugin {
-            name,
-            version,
-            origin: Origin::BuiltIn,
-            tasks: Vec::new(),
-            metrics: Vec::new(),
-        })
+    /// Adds a plugin. One from a library takes the place of a built-in one of the same name.
+    ///
+    /// # Errors
+    ///
+    /// If a task or metric, or a plugin from another library, has its name already.
+    pub fn add(&mut self, plugin: Plugin) -> Result<()> {
+        if let Some(other) = self.plugins.get(&plugin.name)
+            && other.origin != Origin::BuiltIn
+        {
+            return Err(duplicate("plugin", &plugin.name, other, &plugin));
+        }
+        let others = || self.plugins().filter(|other| other.name != plugin.name);
+        for other in others() {
+            for metric in &plugin.metrics {
+                if other.metrics.iter().any(|found| found.name == metric.name) {
+                    return Err(duplicate("metric", &metric.name, other, &plugin));
+                }
+            }
+            for task in &plugin.tasks {
+                if other.tasks.iter().any(|found| found.name == task.name) {
+                    return Err(duplicate("task", &task.name, other, &plugin));
+                }
+            }
+        }
+        self.plugins.insert(plugin.name.clone(), plugin);
+        Ok(())
     }
 
     /// All plugins, by name.
@@ -91,23 +110,19 @@ impl Registry {
     }
 
     /// All metrics with their plugins, by name.
-    pub fn metrics(&self) -> impl Iterator<Item = (&Plugin, &'static MetricEntry)> {
+    pub fn metrics(&self) -> impl Iterator<Item = (&Plugin, &MetricEntry)> {
         self.plugins()
-            .flat_map(|plugin| plugin.metrics.iter().map(move |&metric| (plugin, metric)))
+            .flat_map(|plugin| plugin.metrics.iter().map(move |metric| (plugin, metric)))
     }
 
-    fn metric(&self, name: &str) -> Option<(&Plugin, &'static MetricEntry)> {
+    fn metric(&self, name: &str) -> Option<(&Plugin, &MetricEntry)> {
         self.metrics().find(|(_, metric)| metric.name == name)
     }
 
     /// All tasks with their plugins, by name.
-    pub fn tasks(&self) -> impl Iterator<Item = (&Plugin, &'static TaskEntry)> {
+    pub fn tasks(&self) -> impl Iterator<Item = (&Plugin, &TaskEntry)> {
         self.plugins()
-            .flat_map(|plugin| plugin.tasks.iter().map(move |&task| (plugin, task)))
-    }
-
-    fn task(&self, name: &str) -> Option<(&Plugin, &'static TaskEntry)> {
-        self.tasks().find(|(_, task)| task.name == name)
+            .flat_map(|plugin| plugin.tasks.iter().map(move |task| (plugin, task)))
     }
 
     /// The plugin of that name.
@@ -121,7 +136,7 @@ impl Registry {
             if name.contains(['/', '\\', '.']) {
                 error.hint("this version knows built-in plugins only; a plugin in a file has to be compiled in")
             } else {
-                error.hint(suggest::hint(name, self.plugins.keys().copied().collect::<Vec<_>>()))
+                error.hint(suggest::hint(name, self.plugins.keys().map(String::as_str).collect::<Vec<_>>()))
             }
         })
     }
@@ -131,9 +146,12 @@ impl Registry {
     /// # Errors
     ///
     /// If there is none; the hint names similar ones.
-    pub fn find_metric(&self, name: &str) -> Result<&'static MetricEntry> {
+    pub fn find_metric(&self, name: &str) -> Result<&MetricEntry> {
         self.metric(name).map(|(_, metric)| metric).ok_or_else(|| {
-            let names: Vec<&str> = self.metrics().map(|(_, metric)| metric.name).collect();
+            let names: Vec<&str> = self
+                .metrics()
+                .map(|(_, metric)| metric.name.as_str())
+                .collect();
             Error::configuration(format!("unknown metric `{name}`"))
                 .hint(suggest::hint(name, names))
         })
@@ -148,16 +166,21 @@ impl Registry {
         &self,
         plugins: &[String],
         name: Option<&str>,
-    ) -> Result<(&Plugin, &'static TaskEntry)> {
+    ) -> Result<(&Plugin, &TaskEntry)> {
         let named: Vec<&Plugin> = plugins
             .iter()
             .map(|name| self.find_plugin(name))
             .collect::<Result<_>>()?;
-        let tasks: Vec<(&Plugin, &'static TaskEntry)> = named
+        let tasks: Vec<(&Plugin, &TaskEntry)> = named
             .iter()
-            .flat_map(|plugin| plugin.tasks.iter().map(|&task| (*plugin, task)))
+            .flat_map(|plugin| plugin.tasks.iter().map(|task| (*plugin, task)))
             .collect();
-        let names = || tasks.iter().map(|(_, task)| task.name).collect::<Vec<_>>();
+        let names = || {
+            tasks
+                .iter()
+                .map(|(_, task)| task.name.as_str())
+                .collect::<Vec<_>>()
+        };
         if let Some(name) = name {
             let found = tasks.iter().find(|(_, task)| task.name == name);
             return found.copied().ok_or_else(|| {
@@ -187,9 +210,12 @@ impl Registry {
     }
 }
 
-fn duplicate(what: &str, name: &str, plugin: &str, package: &'static str) -> Error {
+fn duplicate(what: &str, name: &str, first: &Plugin, second: &Plugin) -> Error {
+    let place = |plugin: &Plugin| format!("plugin `{}` ({})", plugin.name, plugin.origin);
     Error::configuration(format!(
-        "{what} `{name}` is registered by both plugin `{plugin}` and plugin `{}`",
-        plugin_name(package)
+        "{what} `{name}` is registered by both {} and {}",
+        place(first),
+        place(second)
     ))
+    .hint("rename it in one of the two, or load only one of them")
 }

@@ -124,7 +124,7 @@ struct Counting<F> {
 }
 
 impl<F: Fn(&[f32], &[i64]) -> Result<f64> + Send + Sync> DynMetric for Counting<F> {
-    fn evaluate(&self, views: &Views<'_>) -> Result<f64> {
+    fn evaluate(&self, views: &Views<'_>, _: &Call<'_>) -> Result<f64> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         (self.metric)(views.get("scores")?.f32()?, views.get("labels")?.i64()?)
     }

@@ -45,7 +45,9 @@ pub enum ErrorKind {
 pub struct Error {
     kind: ErrorKind,
     message: String,
+    causes: Vec<String>,
     hints: Vec<String>,
+    backtrace: Option<String>,
 }
 
 impl fmt::Display for Error {
@@ -60,7 +62,9 @@ impl Error {
         Self {
             kind,
             message: message.into(),
+            causes: Vec::new(),
             hints: Vec::new(),
+            backtrace: None,
         }
     }
 
@@ -106,6 +110,45 @@ impl Error {
     pub fn context(mut self, doing: impl fmt::Display) -> Self {
         self.message = format!("{doing}: {}", self.message);
         self
+    }
+
+    /// Adds what led to it, with all that led to that; each is shown on a line of its own.
+    ///
+    /// ```
+    /// use metricopt_sdk::Error;
+    ///
+    /// let failed = std::fs::read("/no/such/file").unwrap_err();
+    /// let error = Error::data("cannot read the class weights").caused_by(&failed);
+    /// assert!(error.causes()[0].contains("No such file"));
+    /// ```
+    #[must_use]
+    pub fn caused_by(mut self, cause: &(dyn std::error::Error + 'static)) -> Self {
+        let chain = std::iter::successors(Some(cause), |cause| cause.source());
+        self.causes.extend(chain.map(ToString::to_string));
+        self
+    }
+
+    /// Replaces the parts that came over a C boundary as text.
+    pub(crate) fn with_parts(
+        mut self,
+        causes: Vec<String>,
+        hints: Vec<String>,
+        backtrace: Option<String>,
+    ) -> Self {
+        self.causes = causes;
+        self.hints = hints;
+        self.backtrace = backtrace;
+        self
+    }
+
+    /// What led to it, from the near to the far.
+    pub fn causes(&self) -> &[String] {
+        &self.causes
+    }
+
+    /// Where it panicked, if it did and `RUST_BACKTRACE` asked for it.
+    pub fn backtrace(&self) -> Option<&str> {
+        self.backtrace.as_deref()
     }
 
     /// The kind.

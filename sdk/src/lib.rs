@@ -39,9 +39,11 @@
 //! # Ok::<(), metricopt_sdk::Error>(())
 //! ```
 
+mod call;
 pub mod config;
 mod error;
 mod metric;
+pub mod panics;
 pub mod predictions;
 mod registration;
 mod rows;
@@ -49,19 +51,16 @@ mod rows;
 mod task;
 mod view;
 
+pub use call::Call;
 pub use error::{Error, ErrorKind, Result};
 pub use metric::{Direction, DynMetric, Metric, MetricEntry};
 pub use predictions::{
     Classification, Detection, Kind, Named, OwnedClassification, Predictions, Retrieval,
 };
-pub use registration::metrics;
-#[cfg(feature = "torch")]
-pub use registration::tasks;
+pub use registration::{Make, Registration, registrations};
 pub use rows::{Batch, Part, Rows, Split};
 #[cfg(feature = "torch")]
-pub use task::{
-    Call, Context, Description, DynTask, Emit, Gradients, Site, Task, TaskEntry, autograd,
-};
+pub use task::{Context, Description, DynTask, Emit, Gradients, Site, Task, TaskEntry, autograd};
 pub use view::{Data, View, Views};
 
 /// The tensor library of tasks.
@@ -72,10 +71,10 @@ pub use tch;
 pub mod prelude {
     #[cfg(feature = "torch")]
     pub use crate::{
-        Batch, Call, Context, Description, Emit, Gradients, Part, Rows, Site, Split, Task, autograd,
+        Batch, Context, Description, Emit, Gradients, Part, Rows, Site, Split, Task, autograd,
     };
     pub use crate::{
-        Classification, Data, Detection, Direction, Error, Kind, Metric, Named, Predictions,
+        Call, Classification, Data, Detection, Direction, Error, Kind, Metric, Named, Predictions,
         Result, Retrieval, View, Views, register,
     };
     pub use schemars::{self, JsonSchema};

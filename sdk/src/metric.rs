@@ -4,8 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::fmt;
+use std::sync::Arc;
 
-use crate::{Error, Kind, Predictions, Result, Views, config};
+use crate::{Call, Error, Kind, Predictions, Result, Views, config};
 
 /// Which way a metric improves.
 ///
@@ -91,6 +92,13 @@ pub trait Metric:
     const DIRECTION: Direction;
     /// The least and the greatest value it can take. A value outside is reported as a fault of the metric.
     const RANGE: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
+    /// Whether only the order of the scores counts (of each column, for several classes), as for the area under a
+    /// curve: then any increasing transformation of the scores leaves the value as it is, and the metric kit holds the
+    /// metric to that.
+    const RANK_BASED: bool = false;
+    /// Whether [`evaluate_many`](Self::evaluate_many) is more than a loop; if not, the host spreads the candidates over
+    /// its threads by itself.
+    const POPULATION: bool = false;
     /// The prediction kind it takes.
     type Input<'a>: Predictions<'a>;
 
@@ -109,6 +117,23 @@ pub trait Metric:
     ///
     /// [`Error::undefined`] where the definition gives no value; never NaN.
     fn evaluate(&self, input: Self::Input<'_>) -> Result<f64>;
+
+    /// The values of all candidates of one step, in order.
+    ///
+    /// Override it, and set [`POPULATION`](Self::POPULATION), where candidates can share work: they are predictions on
+    /// the same rows, so that labels and true boxes are the same in all. The values must be those of
+    /// [`evaluate`](Self::evaluate), bit for bit.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`evaluate`](Self::evaluate), or that the user asked to stop.
+    fn evaluate_many(&self, inputs: &[Self::Input<'_>], call: &Call<'_>) -> Result<Vec<f64>> {
+        let each = inputs.iter().map(|&input| {
+            call.check()?;
+            self.evaluate(input)
+        });
+        each.collect()
+    }
 }
 
 /// A configured metric behind one face, whether compiled in or loaded: what the engine calls.
@@ -116,7 +141,7 @@ pub trait Metric:
 /// A registered [`MetricEntry`] makes one from JSON:
 ///
 /// ```
-/// use metricopt_sdk::{MetricEntry, OwnedClassification, prelude::*};
+/// use metricopt_sdk::{Call, MetricEntry, OwnedClassification, prelude::*};
 ///
 /// /// Number of samples.
 /// #[derive(Default, Serialize, Deserialize, JsonSchema)]
@@ -133,11 +158,12 @@ pub trait Metric:
 ///     }
 /// }
 ///
-/// let entry = MetricEntry::of::<Count>("my-package", "0.1.0");
-/// let metric = (entry.create)(&(entry.defaults)())?;
+/// let entry = MetricEntry::of::<Count>();
+/// let metric = entry.create(&entry.defaults)?;
 /// let owned: OwnedClassification = Classification::binary(&[0.2, 0.7], &[0, 1])?.to_owned();
-/// assert_eq!(owned.with_views(|views| metric.evaluate(views))?, 2.0);
-/// assert!((entry.create)(&serde_json::json!({"size": 3})).is_err());
+/// let call = Call { threads: 1, cancelled: &|| false };
+/// assert_eq!(owned.with_views(|views| metric.evaluate(views, &call))?, 2.0);
+/// assert!(entry.create(&serde_json::json!({"size": 3})).is_err());
 /// # Ok::<(), metricopt_sdk::Error>(())
 /// ```
 pub trait DynMetric: Send + Sync {
@@ -147,7 +173,16 @@ pub trait DynMetric: Send + Sync {
     ///
     /// If the tensors do not fit the prediction kind, the metric has no value there or returns one that is not finite
     /// or out of range.
-    fn evaluate(&self, views: &Views<'_>) -> Result<f64>;
+    fn evaluate(&self, views: &Views<'_>, call: &Call<'_>) -> Result<f64>;
+
+    /// The values of all candidates of one step, if the metric has a form of its own for that; else `None`.
+    fn evaluate_many(
+        &self,
+        _candidates: &[Views<'_>],
+        _call: &Call<'_>,
+    ) -> Option<Result<Vec<f64>>> {
+        None
+    }
 
     /// The whole configuration, defaults included.
     fn config(&self) -> Value;
@@ -156,18 +191,28 @@ pub trait DynMetric: Send + Sync {
 struct Configured<M>(M);
 
 impl<M: Metric> DynMetric for Configured<M> {
-    fn evaluate(&self, views: &Views<'_>) -> Result<f64> {
+    fn evaluate(&self, views: &Views<'_>, _: &Call<'_>) -> Result<f64> {
         let value = self.0.evaluate(M::Input::from_views(views)?)?;
-        let (low, high) = M::RANGE;
-        // Rounding may carry a sum of ratios past its bound by a few units in the last place.
-        let slack = 1e-9 * (high - low).min(1.0);
-        if !value.is_finite() || value < low - slack || value > high + slack {
-            return Err(Error::failed(format!(
-                "metric `{}` returned {value}, outside its range [{low}, {high}]",
-                M::NAME
-            )));
-        }
-        Ok(value.clamp(low, high))
+        within(M::RANGE, value, M::NAME)
+    }
+
+    fn evaluate_many(&self, candidates: &[Views<'_>], call: &Call<'_>) -> Option<Result<Vec<f64>>> {
+        M::POPULATION.then(|| {
+            let inputs: Result<Vec<_>> = candidates.iter().map(M::Input::from_views).collect();
+            let values = self.0.evaluate_many(&inputs?, call)?;
+            if values.len() != candidates.len() {
+                return Err(Error::failed(format!(
+                    "metric `{}` returned {} values for {} candidates",
+                    M::NAME,
+                    values.len(),
+                    candidates.len()
+                )));
+            }
+            values
+                .into_iter()
+                .map(|value| within(M::RANGE, value, M::NAME))
+                .collect()
+        })
     }
 
     fn config(&self) -> Value {
@@ -175,50 +220,116 @@ impl<M: Metric> DynMetric for Configured<M> {
     }
 }
 
-/// A metric as registered: everything the host knows of it without configuring it.
-///
-/// Plain values and functions over JSON, nothing a C table could not carry.
-#[derive(Clone, Copy, Debug)]
+/// Holds a metric to its range.
+pub(crate) fn within((low, high): (f64, f64), value: f64, name: &str) -> Result<f64> {
+    // Rounding may carry a sum of ratios past its bound by a few units in the last place.
+    let slack = 1e-9 * (high - low).min(1.0);
+    if !value.is_finite() || value < low - slack || value > high + slack {
+        return Err(Error::failed(format!(
+            "metric `{name}` returned {value}, outside its range [{low}, {high}]"
+        )));
+    }
+    Ok(value.clamp(low, high))
+}
+
+type Create = dyn Fn(&Value) -> Result<Box<dyn DynMetric>> + Send + Sync;
+
+/// Everything known of a metric before it is configured, whether it is compiled in, loaded or a program of its own.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct MetricEntry {
     /// The name users type.
-    pub name: &'static str,
-    /// Package that registered it.
-    pub package: &'static str,
-    /// Version of that package.
-    pub version: &'static str,
+    pub name: String,
     /// Which way it improves.
     pub direction: Direction,
     /// The least and the greatest value.
     pub range: (f64, f64),
     /// The prediction kind it takes.
     pub kind: Kind,
+    /// Whether only the order of the scores counts.
+    pub rank_based: bool,
     /// JSON schema of the configuration; its `description` is the documentation.
-    pub schema: fn() -> Value,
+    pub schema: Value,
     /// The default configuration.
-    pub defaults: fn() -> Value,
-    /// Configures the metric.
-    pub create: fn(&Value) -> Result<Box<dyn DynMetric>>,
+    pub defaults: Value,
+    create: Arc<Create>,
+}
+
+impl fmt::Debug for MetricEntry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("MetricEntry")
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
 }
 
 impl MetricEntry {
     /// The entry of `M`; called by [`register!`](crate::register).
     #[must_use]
-    pub const fn of<M: Metric>(package: &'static str, version: &'static str) -> Self {
+    pub fn of<M: Metric>() -> Self {
         Self {
-            name: M::NAME,
-            package,
-            version,
             direction: M::DIRECTION,
             range: M::RANGE,
-            kind: <M::Input<'static> as Predictions<'static>>::KIND,
-            schema: config::schema::<M>,
-            defaults: config::defaults::<M>,
-            create: |json| {
-                let metric: M = config::parse(json)?;
-                metric.check()?;
-                Ok(Box::new(Configured(metric)))
-            },
+            rank_based: M::RANK_BASED,
+            schema: config::schema::<M>(),
+            defaults: config::defaults::<M>(),
+            ..Self::new(
+                M::NAME,
+                <M::Input<'static> as Predictions<'static>>::KIND,
+                |json| {
+                    let metric: M = config::parse(json)?;
+                    metric.check()?;
+                    Ok(Box::new(Configured(metric)))
+                },
+            )
         }
+    }
+
+    /// An entry that maximises, has no bounds and takes no configuration, for a metric that is no [`Metric`]; set the
+    /// other fields afterwards.
+    ///
+    /// ```
+    /// use metricopt_sdk::{Call, DynMetric, Kind, MetricEntry, Result, Views};
+    ///
+    /// struct Rows;
+    /// impl DynMetric for Rows {
+    ///     fn evaluate(&self, views: &Views<'_>, _: &Call<'_>) -> Result<f64> {
+    ///         Ok(views.get("labels")?.data().len() as f64)
+    ///     }
+    ///     fn config(&self) -> serde_json::Value {
+    ///         serde_json::json!({})
+    ///     }
+    /// }
+    ///
+    /// let mut entry = MetricEntry::new("rows", Kind::Named, |_| Ok(Box::new(Rows)));
+    /// entry.range = (0.0, f64::INFINITY);
+    /// assert!(entry.create(&entry.defaults).is_ok());
+    /// ```
+    pub fn new(
+        name: impl Into<String>,
+        kind: Kind,
+        create: impl Fn(&Value) -> Result<Box<dyn DynMetric>> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            direction: Direction::Maximise,
+            range: (f64::NEG_INFINITY, f64::INFINITY),
+            kind,
+            rank_based: false,
+            schema: serde_json::json!({ "type": "object", "properties": {} }),
+            defaults: serde_json::json!({}),
+            create: Arc::new(create),
+        }
+    }
+
+    /// Configures the metric.
+    ///
+    /// # Errors
+    ///
+    /// Names what is unknown, ill-typed or out of range.
+    pub fn create(&self, config: &Value) -> Result<Box<dyn DynMetric>> {
+        (self.create)(config)
     }
 }

@@ -4,23 +4,46 @@ use crate::MetricEntry;
 #[cfg(feature = "torch")]
 use crate::TaskEntry;
 
-inventory::collect!(MetricEntry);
-#[cfg(feature = "torch")]
-inventory::collect!(TaskEntry);
-
-/// The metrics registered in this binary, sorted by name: link order means nothing.
-pub fn metrics() -> Vec<&'static MetricEntry> {
-    let mut entries: Vec<_> = inventory::iter::<MetricEntry>().collect();
-    entries.sort_by_key(|entry| (entry.name, entry.package));
-    entries
+/// What one `register!` line left in the binary: constant, so that nothing runs before it is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Registration {
+    /// Package that registered it.
+    pub package: &'static str,
+    /// Version of that package.
+    pub version: &'static str,
+    /// The name of the metric or task.
+    pub name: &'static str,
+    /// Makes the entry.
+    pub make: Make,
 }
 
-/// The tasks registered in this binary, sorted by name: link order means nothing.
-#[cfg(feature = "torch")]
-pub fn tasks() -> Vec<&'static TaskEntry> {
-    let mut entries: Vec<_> = inventory::iter::<TaskEntry>().collect();
-    entries.sort_by_key(|entry| (entry.name, entry.package));
-    entries
+/// Makes the entry of what was registered.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Make {
+    /// Of a metric.
+    Metric(fn() -> MetricEntry),
+    /// Of a task.
+    #[cfg(feature = "torch")]
+    Task(fn() -> TaskEntry),
+}
+
+inventory::collect!(Registration);
+
+impl Registration {
+    /// The name of the plugin: the package without a leading `metricopt-`.
+    pub fn plugin(&self) -> &'static str {
+        self.package
+            .strip_prefix("metricopt-")
+            .unwrap_or(self.package)
+    }
+}
+
+/// What is registered in this binary, sorted by name: link order means nothing.
+pub fn registrations() -> Vec<Registration> {
+    let mut found: Vec<Registration> = inventory::iter::<Registration>().copied().collect();
+    found.sort_by_key(|found| (found.name, found.package));
+    found
 }
 
 /// Registers a [`Metric`](crate::Metric) or a [`Task`](crate::Task) with the host.
@@ -46,18 +69,24 @@ pub fn tasks() -> Vec<&'static TaskEntry> {
 /// }
 /// register!(metric Count);
 ///
-/// assert!(metricopt_sdk::metrics().iter().any(|metric| metric.name == "count"));
+/// assert!(metricopt_sdk::registrations().iter().any(|registration| registration.name == "count"));
 /// ```
 #[macro_export]
 macro_rules! register {
     (metric $metric:ty) => {
-        $crate::__private::inventory::submit! {
-            $crate::MetricEntry::of::<$metric>(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
-        }
+        $crate::register!(@ $metric, $crate::Metric, $crate::Make::Metric($crate::MetricEntry::of::<$metric>));
     };
     (task $task:ty) => {
+        $crate::register!(@ $task, $crate::Task, $crate::Make::Task($crate::TaskEntry::of::<$task>));
+    };
+    (@ $type:ty, $trait:path, $make:expr) => {
         $crate::__private::inventory::submit! {
-            $crate::TaskEntry::of::<$task>(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
+            $crate::Registration {
+                package: env!("CARGO_PKG_NAME"),
+                version: env!("CARGO_PKG_VERSION"),
+                name: <$type as $trait>::NAME,
+                make: $make,
+            }
         }
     };
 }

@@ -3,9 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use std::fmt;
+use std::sync::Arc;
 use tch::{Device, Kind as Dtype, Tensor};
 
-use crate::{Batch, Error, Kind, Result, Rows, Split, Views, config};
+use crate::{Batch, Call, Error, Kind, Result, Rows, Split, Views, config};
 
 /// A FiLM site: a place in the network where per-channel scale and shift act (Perez et al., AAAI 2018).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,37 +69,6 @@ pub struct Context<'a> {
     pub progress: &'a dyn Fn(&str, u64, u64),
     /// Threads to use and the wish to stop.
     pub call: Call<'a>,
-}
-
-/// What every longer call carries.
-///
-/// ```
-/// use metricopt_sdk::{Call, ErrorKind};
-///
-/// let call = Call { threads: 2, cancelled: &|| true };
-/// assert_eq!(call.check().unwrap_err().kind(), ErrorKind::Cancelled);
-/// ```
-#[derive(Clone, Copy)]
-pub struct Call<'a> {
-    /// Number of threads the call may use. The result must not depend on it.
-    pub threads: usize,
-    /// Says whether the user asked to stop.
-    pub cancelled: &'a (dyn Fn() -> bool + Sync),
-}
-
-impl Call<'_> {
-    /// Returns early from a long computation once the user asked to stop.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::cancelled`].
-    pub fn check(&self) -> Result<()> {
-        if (self.cancelled)() {
-            Err(Error::cancelled())
-        } else {
-            Ok(())
-        }
-    }
 }
 
 /// Takes predictions: the index of the first candidate, and the named tensors of it and of those that follow.
@@ -336,48 +307,71 @@ impl<T: Task> DynTask for T {
     }
 }
 
-/// A task as registered: everything the host knows of it without opening it.
-#[derive(Clone, Copy, Debug)]
+type Check = dyn Fn(&Value) -> Result<()> + Send + Sync;
+type Open = dyn Fn(&Value, &Context<'_>) -> Result<Box<dyn DynTask>> + Send + Sync;
+
+/// Everything known of a task before it is opened, whether it is compiled in or loaded.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct TaskEntry {
     /// The name users type.
-    pub name: &'static str,
-    /// Package that registered it.
-    pub package: &'static str,
-    /// Version of that package.
-    pub version: &'static str,
+    pub name: String,
     /// The prediction kind it yields.
     pub kind: Kind,
     /// The metric that is tuned when the user names none.
-    pub metric: &'static str,
+    pub metric: String,
     /// JSON schema of the configuration; its `description` is the documentation.
-    pub schema: fn() -> Value,
+    pub schema: Value,
     /// The default configuration.
-    pub defaults: fn() -> Value,
-    /// Checks the configuration without opening anything.
-    pub check: fn(&Value) -> Result<()>,
-    /// Opens the task.
-    pub open: fn(&Value, &Context<'_>) -> Result<Box<dyn DynTask>>,
+    pub defaults: Value,
+    check: Arc<Check>,
+    open: Arc<Open>,
+}
+
+impl fmt::Debug for TaskEntry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("TaskEntry")
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
 }
 
 impl TaskEntry {
     /// The entry of `T`; called by [`register!`](crate::register).
     #[must_use]
-    pub const fn of<T: Task>(package: &'static str, version: &'static str) -> Self {
+    pub fn of<T: Task>() -> Self {
         Self {
-            name: T::NAME,
-            package,
-            version,
+            name: T::NAME.to_owned(),
             kind: T::KIND,
-            metric: T::METRIC,
-            schema: config::schema::<T::Config>,
-            defaults: config::defaults::<T::Config>,
-            check: |json| T::check(&config::parse(json)?),
-            open: |json, context| {
+            metric: T::METRIC.to_owned(),
+            schema: config::schema::<T::Config>(),
+            defaults: config::defaults::<T::Config>(),
+            check: Arc::new(|json| T::check(&config::parse(json)?)),
+            open: Arc::new(|json, context| {
                 let config = config::parse(json)?;
                 T::check(&config)?;
                 Ok(Box::new(T::open(config, context)?))
-            },
+            }),
         }
+    }
+
+    /// Checks a configuration without opening anything.
+    ///
+    /// # Errors
+    ///
+    /// Names what is unknown, ill-typed or out of range.
+    pub fn check(&self, config: &Value) -> Result<()> {
+        (self.check)(config)
+    }
+
+    /// Opens the task.
+    ///
+    /// # Errors
+    ///
+    /// If the configuration is out of range or the data cannot be used.
+    pub fn open(&self, config: &Value, context: &Context<'_>) -> Result<Box<dyn DynTask>> {
+        (self.open)(config, context)
     }
 }

@@ -35,7 +35,7 @@ impl Describe {
         let plugin = registry.plugins().find(|plugin| plugin.name == self.name);
         let in_plugin = |name: &str| plugin.is_some_and(|plugin| plugin.name == name);
         for (plugin, task) in registry.tasks() {
-            if task.name == self.name || in_plugin(plugin.name) {
+            if task.name == self.name || in_plugin(&plugin.name) {
                 parts.push(Part {
                     title: format!("task {}", task.name),
                     facts: vec![
@@ -49,14 +49,14 @@ impl Describe {
                             format!("{} unless `--metric` says otherwise", task.metric),
                         ),
                     ],
-                    schema: (task.schema)(),
-                    defaults: (task.defaults)(),
+                    schema: task.schema.clone(),
+                    defaults: task.defaults.clone(),
                     prefix: "task.",
                 });
             }
         }
         for (plugin, metric) in registry.metrics() {
-            if metric.name == self.name || in_plugin(plugin.name) {
+            if metric.name == self.name || in_plugin(&plugin.name) {
                 let (low, high) = metric.range;
                 parts.push(Part {
                     title: format!("metric {}", metric.name),
@@ -74,16 +74,19 @@ impl Describe {
                             format!("{}, between {low} and {high}", metric.direction),
                         ),
                     ],
-                    schema: (metric.schema)(),
-                    defaults: (metric.defaults)(),
+                    schema: metric.schema.clone(),
+                    defaults: metric.defaults.clone(),
                     prefix: "",
                 });
             }
         }
         if parts.is_empty() {
-            let mut names: Vec<&str> = registry.plugins().map(|plugin| plugin.name).collect();
-            names.extend(registry.tasks().map(|(_, task)| task.name));
-            names.extend(registry.metrics().map(|(_, metric)| metric.name));
+            let mut names: Vec<&str> = registry
+                .plugins()
+                .map(|plugin| plugin.name.as_str())
+                .collect();
+            names.extend(registry.tasks().map(|(_, task)| task.name.as_str()));
+            names.extend(registry.metrics().map(|(_, metric)| metric.name.as_str()));
             names.push("config");
             names.sort_unstable();
             names.dedup();

@@ -44,14 +44,14 @@ impl List {
                 plugin.name, plugin.version, plugin.origin
             ));
             for task in &plugin.tasks {
-                let summary = summary(&(task.schema)());
+                let summary = summary(&task.schema);
                 text.push_str(&format!(
                     "  task    {:<20}  {:<8}  {summary}\n",
                     task.name, ""
                 ));
             }
             for metric in &plugin.metrics {
-                let summary = summary(&(metric.schema)());
+                let summary = summary(&metric.schema);
                 let direction = metric.direction.to_string();
                 text.push_str(&format!(
                     "  metric  {:<20}  {direction:<8}  {summary}\n",

@@ -16,10 +16,10 @@ use crate::device::DeviceChoice;
 use crate::engine::config::EngineConfig;
 use crate::engine::observe::Observer;
 use crate::engine::tune::{Tuned, tune};
-use crate::faults;
 use crate::metric_spec::MetricSpec;
 use crate::registry::{Plugin, Registry};
 use crate::run::{MetricSummary, RunDirectory, Summary};
+use metricopt_sdk::panics;
 
 /// Fine-tune a pre-trained model for a metric and compare with the simple alternatives.
 ///
@@ -80,8 +80,8 @@ static CANCELLED: AtomicBool = AtomicBool::new(false);
 /// What the arguments mean, checked.
 struct Plan<'a> {
     plugin: &'a Plugin,
-    task: &'static TaskEntry,
-    metric_entry: &'static MetricEntry,
+    task: &'a TaskEntry,
+    metric_entry: MetricEntry,
     metric: Box<dyn DynMetric>,
     layers: Layers,
     engine: EngineConfig,
@@ -102,7 +102,7 @@ impl Run {
             Some(path) => RunDirectory::create(path)?,
             None => RunDirectory::create_numbered(Path::new("runs"), &name)?,
         };
-        let result = faults::guard(|| self.tune(&plan, &mut directory, &progress));
+        let result = panics::guard(|| self.tune(&plan, &mut directory, &progress));
         progress.clear();
         match result {
             Ok(summary) => {
@@ -134,7 +134,7 @@ impl Run {
     /// Finds and checks everything before any work starts.
     fn plan<'a>(&self, registry: &'a Registry) -> Result<Plan<'a>> {
         let (plugin, task) = registry.choose_task(&self.plugins, self.task.as_deref())?;
-        let spec = MetricSpec::parse(self.metric.as_deref().unwrap_or(task.metric))?;
+        let spec = MetricSpec::parse(self.metric.as_deref().unwrap_or(&task.metric))?;
         let (metric_entry, metric) = spec.create(registry)?;
         if metric_entry.kind != task.kind && metric_entry.kind != Kind::Named {
             let fitting: Vec<String> = registry
@@ -175,7 +175,7 @@ impl Run {
 
     /// The resolved configuration, and how to use it again.
     fn resolved(&self, plan: &Plan<'_>) -> String {
-        let metric = self.metric.as_deref().unwrap_or(plan.metric_entry.name);
+        let metric = self.metric.as_deref().unwrap_or(&plan.metric_entry.name);
         let plugins: Vec<String> = self
             .plugins
             .iter()
@@ -215,7 +215,9 @@ impl Run {
             progress: &update,
             call,
         };
-        let task = (plan.task.open)(plan.layers.task(plan.task)?, &context)
+        let task = plan
+            .task
+            .open(plan.layers.task(plan.task)?, &context)
             .map_err(|error| error.context(format!("task `{}`", plan.task.name)))?;
         for (name, fact) in task.describe().facts {
             progress.say(&format!("{name:<18} {fact}"));
@@ -227,7 +229,7 @@ impl Run {
         let observer = Observer {
             task: task.as_ref(),
             metric: plan.metric.as_ref(),
-            metric_name: plan.metric_entry.name,
+            metric_name: &plan.metric_entry.name,
             direction: plan.metric_entry.direction,
             device,
             call,
@@ -246,11 +248,17 @@ impl Run {
         )?;
         warn(&tuned, &plan.engine, progress);
         let metric = MetricSummary {
-            name: plan.metric_entry.name.to_owned(),
+            name: plan.metric_entry.name.clone(),
             options: plan.metric.config(),
             direction: plan.metric_entry.direction,
         };
-        let summary = Summary::new(plan.plugin.name, plan.task.name, metric, self.seed, &tuned);
+        let summary = Summary::new(
+            &plan.plugin.name,
+            &plan.task.name,
+            metric,
+            self.seed,
+            &tuned,
+        );
         directory.write(
             "summary.json",
             format!("{}\n", to_json(&summary)?).as_bytes(),

@@ -1,16 +1,16 @@
 //! `host score`: one metric on a file of predictions.
 
 use clap::Args;
-use metricopt_sdk::{Data, Error, Result, View, Views};
+use metricopt_sdk::{Call, Data, Error, Result, View, Views};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::json;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use super::print;
-use crate::faults;
 use crate::metric_spec::MetricSpec;
 use crate::registry::Registry;
+use metricopt_sdk::panics;
 
 /// Evaluate one metric on a safetensors file of predictions.
 ///
@@ -57,12 +57,17 @@ impl Score {
             .map(|(name, shape, buffer)| View::new(name, shape, buffer.data()))
             .collect();
         let views = views.map_err(|error| error.context(format!("`{path}`")))?;
+        let call = Call {
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            cancelled: &|| false,
+        };
         let started = Instant::now();
-        let value = faults::guard(|| metric.evaluate(&Views::new(&views))).map_err(|error| {
-            error
-                .context(format!("metric `{}` on `{path}`", entry.name))
-                .hint(format!("it takes {}: {}", entry.kind, entry.kind.tensors()))
-        })?;
+        let value =
+            panics::guard(|| metric.evaluate(&Views::new(&views), &call)).map_err(|error| {
+                error
+                    .context(format!("metric `{}` on `{path}`", entry.name))
+                    .hint(format!("it takes {}: {}", entry.kind, entry.kind.tensors()))
+            })?;
         let seconds = started.elapsed().as_secs_f64();
         if !self.json {
             return print(&format!("{} {value}", entry.name));

@@ -175,6 +175,7 @@ impl Baselines<'_> {
             &scores,
             self.config.baselines.thresholds,
             observer.pool,
+            &observer.call,
         )?;
         observer.queries.set(observer.queries.get() + tuned.queries);
         Ok(Some(Finished {

@@ -37,7 +37,7 @@ pub fn intervals(
                 model
                     .view()
                     .select(&rows)
-                    .with_views(|views| metric.evaluate(views))
+                    .with_views(|views| metric.evaluate(views, call))
             };
             let differences: Result<Vec<f64>> = value(reference).and_then(|base| {
                 models

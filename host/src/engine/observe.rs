@@ -8,7 +8,7 @@ use metricopt_sdk::{
 use rayon::prelude::*;
 use std::cell::Cell;
 
-use crate::faults;
+use metricopt_sdk::panics;
 
 /// The task, the metric and what they are called with: the engine's view of the world.
 pub struct Observer<'a> {
@@ -98,15 +98,19 @@ impl Observer<'_> {
         let mut values = vec![0.0; phis.len()];
         let metric = self.metric_on(describe(rows));
         self.predict(phis, rows, &mut |first, views| {
-            let evaluated: Result<Vec<f64>> = if views.len() == 1 {
-                views.iter().map(|views| metric.evaluate(views)).collect()
-            } else {
-                self.pool.install(|| {
+            let call = &self.call;
+            let evaluated: Result<Vec<f64>> = match metric.evaluate_many(views, call) {
+                Some(values) => values,
+                None if views.len() == 1 => views
+                    .iter()
+                    .map(|views| metric.evaluate(views, call))
+                    .collect(),
+                None => self.pool.install(|| {
                     views
                         .par_iter()
-                        .map(|views| metric.evaluate(views))
+                        .map(|views| metric.evaluate(views, call))
                         .collect()
-                })
+                }),
             };
             let evaluated = evaluated?;
             values[first..first + views.len()].copy_from_slice(&evaluated);
@@ -224,13 +228,23 @@ pub struct MetricOn<'a> {
 }
 
 impl DynMetric for MetricOn<'_> {
-    fn evaluate(&self, views: &Views<'_>) -> Result<f64> {
-        faults::guard(|| self.metric.evaluate(views))
-            .map_err(|error| error.context(format!("metric `{}` on {}", self.name, self.place)))
+    fn evaluate(&self, views: &Views<'_>, call: &Call<'_>) -> Result<f64> {
+        panics::guard(|| self.metric.evaluate(views, call)).map_err(|error| self.explain(error))
+    }
+
+    fn evaluate_many(&self, candidates: &[Views<'_>], call: &Call<'_>) -> Option<Result<Vec<f64>>> {
+        let values = panics::guard(|| self.metric.evaluate_many(candidates, call).transpose());
+        Some(values.transpose()?.map_err(|error| self.explain(error)))
     }
 
     fn config(&self) -> serde_json::Value {
         self.metric.config()
+    }
+}
+
+impl MetricOn<'_> {
+    fn explain(&self, error: Error) -> Error {
+        error.context(format!("metric `{}` on {}", self.name, self.place))
     }
 }
 

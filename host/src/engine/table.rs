@@ -60,7 +60,7 @@ pub fn table(
         let predictions = predictions?;
         let metric = observer.metric_on("the test split");
         for scores in &predictions {
-            values.push(scores.with_views(|views| metric.evaluate(views))?);
+            values.push(scores.with_views(|views| metric.evaluate(views, &observer.call))?);
         }
         let models: Vec<&OwnedClassification> = predictions.iter().skip(1).collect();
         intervals = bootstrap::intervals(

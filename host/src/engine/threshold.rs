@@ -1,6 +1,6 @@
 //! Threshold tuning: the simplest alternative, and on clean data often as good as any.
 
-use metricopt_sdk::{Direction, DynMetric, Error, OwnedClassification, Result};
+use metricopt_sdk::{Call, Direction, DynMetric, Error, OwnedClassification, Result};
 use rayon::prelude::*;
 
 /// Improvements below this are rounding, not tuning: a metric that only ranks must keep its threshold.
@@ -53,6 +53,7 @@ pub fn tune(
     scores: &OwnedClassification,
     count: usize,
     pool: &rayon::ThreadPool,
+    call: &Call<'_>,
 ) -> Result<Threshold> {
     let mut sorted = scores.view().scores().to_vec();
     sorted.sort_unstable_by(f32::total_cmp);
@@ -63,7 +64,7 @@ pub fn tune(
         .collect();
     thresholds.dedup();
     let value =
-        |threshold: f64| apply(scores, threshold)?.with_views(|views| metric.evaluate(views));
+        |threshold: f64| apply(scores, threshold)?.with_views(|views| metric.evaluate(views, call));
     let mut best = Threshold {
         threshold: 0.5,
         value: value(0.5)?,
@@ -104,7 +105,11 @@ mod tests {
             .num_threads(2)
             .build()
             .unwrap();
-        tune(metric.as_ref(), entry.direction, &scores, 50, &pool).unwrap()
+        let call = Call {
+            threads: 2,
+            cancelled: &|| false,
+        };
+        tune(metric.as_ref(), entry.direction, &scores, 50, &pool, &call).unwrap()
     }
 
     #[test]

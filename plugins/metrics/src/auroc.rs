@@ -26,6 +26,7 @@ impl Metric for Auroc {
     const NAME: &'static str = "auroc";
     const DIRECTION: Direction = Direction::Maximise;
     const RANGE: (f64, f64) = (0.0, 1.0);
+    const RANK_BASED: bool = true;
     type Input<'a> = Classification<'a>;
 
     fn evaluate(&self, input: Classification<'_>) -> Result<f64> {

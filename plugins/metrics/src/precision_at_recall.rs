@@ -35,6 +35,7 @@ impl Metric for PrecisionAtRecall {
     const NAME: &'static str = "precision-at-recall";
     const DIRECTION: Direction = Direction::Maximise;
     const RANGE: (f64, f64) = (0.0, 1.0);
+    const RANK_BASED: bool = true;
     type Input<'a> = Classification<'a>;
 
     fn check(&self) -> Result<()> {

@@ -34,6 +34,7 @@ impl Metric for RecallAtPrecision {
     const NAME: &'static str = "recall-at-precision";
     const DIRECTION: Direction = Direction::Maximise;
     const RANGE: (f64, f64) = (0.0, 1.0);
+    const RANK_BASED: bool = true;
     type Input<'a> = Classification<'a>;
 
     fn check(&self) -> Result<()> {

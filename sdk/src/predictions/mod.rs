@@ -73,7 +73,7 @@ impl fmt::Display for Kind {
 }
 
 /// A typed view that a metric takes as its input.
-pub trait Predictions<'a>: Sized {
+pub trait Predictions<'a>: Copy {
     /// Which kind this is.
     const KIND: Kind;
 

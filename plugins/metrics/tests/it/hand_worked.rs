@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use crate::support::{assert_values, binary, evaluate, several};
+use crate::support::{assert_values, binary, evaluate, metrics, several};
 
 /// Four decided positive, three of them rightly; one positive missed.
 #[test]
@@ -128,14 +128,14 @@ fn a_perfect_classifier_is_at_the_good_end_of_every_range() {
             3,
         ),
     ];
-    for entry in metricopt_sdk::metrics() {
+    for entry in metrics() {
         let (low, high) = entry.range;
         let best = match entry.direction {
             metricopt_sdk::Direction::Minimise => low,
             metricopt_sdk::Direction::Maximise => high,
         };
         for input in &perfect {
-            let value = evaluate(entry.name, &json!({}), input).unwrap();
+            let value = evaluate(&entry.name, &json!({}), input).unwrap();
             assert_eq!(value, best, "{}", entry.name);
         }
     }

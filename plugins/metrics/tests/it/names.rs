@@ -1,5 +1,7 @@
 use metricopt_metrics as _;
-use metricopt_sdk::{Kind, metrics};
+use metricopt_sdk::{Kind, registrations};
+
+use crate::support::metrics;
 
 const NAMES: [&str; 14] = [
     "accuracy",
@@ -20,16 +22,20 @@ const NAMES: [&str; 14] = [
 
 #[test]
 fn exactly_these_are_registered() {
-    let names: Vec<_> = metrics().iter().map(|entry| entry.name).collect();
+    let names: Vec<_> = registrations().iter().map(|found| found.name).collect();
     assert_eq!(names, NAMES);
+    assert!(
+        registrations()
+            .iter()
+            .all(|found| found.plugin() == "metrics")
+    );
 }
 
 #[test]
 fn each_is_documented_and_works_as_it_comes() {
     for entry in metrics() {
-        assert_eq!(entry.package, "metricopt-metrics");
         assert_eq!(entry.kind, Kind::Classification);
-        let schema = (entry.schema)();
+        let schema = &entry.schema;
         let description = schema["description"].as_str().unwrap();
         let summary = description.lines().next().unwrap();
         assert!(summary.ends_with('.'), "{}: {summary}", entry.name);
@@ -38,10 +44,6 @@ fn each_is_documented_and_works_as_it_comes() {
             "{}",
             entry.name
         );
-        assert!(
-            (entry.create)(&(entry.defaults)()).is_ok(),
-            "{}",
-            entry.name
-        );
+        assert!(entry.create(&entry.defaults).is_ok(), "{}", entry.name);
     }
 }

@@ -1,7 +1,10 @@
 //! What the tests share.
 
-use metricopt_sdk::{Classification, OwnedClassification, Result, metrics};
+use metricopt_sdk::{
+    Call, Classification, Make, MetricEntry, OwnedClassification, Result, registrations,
+};
 use serde_json::Value;
+use std::sync::LazyLock;
 
 pub(crate) fn binary(scores: &[f32], labels: &[i64]) -> OwnedClassification {
     Classification::binary(scores, labels).unwrap().to_owned()
@@ -13,14 +16,29 @@ pub(crate) fn several(scores: &[f32], labels: &[i64], classes: usize) -> OwnedCl
         .to_owned()
 }
 
+/// The metrics of this crate, by name.
+pub(crate) fn metrics() -> &'static [MetricEntry] {
+    static METRICS: LazyLock<Vec<MetricEntry>> = LazyLock::new(|| {
+        let makes = registrations().into_iter().map(|found| found.make);
+        makes
+            .filter_map(|make| match make {
+                Make::Metric(make) => Some(make()),
+                _ => None,
+            })
+            .collect()
+    });
+    &METRICS
+}
+
 /// The value of the metric of that name, through everything that stands between a host and it.
 pub(crate) fn evaluate(name: &str, config: &Value, input: &OwnedClassification) -> Result<f64> {
-    let entry = metrics()
-        .into_iter()
-        .find(|entry| entry.name == name)
-        .unwrap();
-    let metric = (entry.create)(config)?;
-    input.with_views(|views| metric.evaluate(views))
+    let entry = metrics().iter().find(|entry| entry.name == name).unwrap();
+    let metric = entry.create(config)?;
+    let call = Call {
+        threads: 1,
+        cancelled: &|| false,
+    };
+    input.with_views(|views| metric.evaluate(views, &call))
 }
 
 #[track_caller]

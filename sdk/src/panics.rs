@@ -1,0 +1,136 @@
+//! Panics become errors that say what panicked, why and where.
+
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::cell::{Cell, RefCell};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::{Mutex, Once, PoisonError};
+
+use crate::{Error, Result};
+
+thread_local! {
+    /// How many calls of [`catch`] this thread is inside of.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+    /// Where the last caught panic of this thread happened.
+    static HERE: RefCell<Option<Place>> = const { RefCell::new(None) };
+}
+
+/// Where the last panic of any thread happened: a thread pool carries a panic to another thread, but not its place.
+static ELSEWHERE: Mutex<Option<Place>> = Mutex::new(None);
+
+#[derive(Clone, Debug, Default)]
+struct Place {
+    location: String,
+    backtrace: Option<String>,
+}
+
+/// Keeps caught panics off standard error and remembers where they happened.
+fn install_hook() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let previous = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let backtrace = Backtrace::capture();
+            let place = Place {
+                location: info
+                    .location()
+                    .map(|location| format!("{}:{}", location.file(), location.line()))
+                    .unwrap_or_default(),
+                backtrace: (backtrace.status() == BacktraceStatus::Captured)
+                    .then(|| backtrace.to_string()),
+            };
+            *ELSEWHERE.lock().unwrap_or_else(PoisonError::into_inner) = Some(place.clone());
+            if DEPTH.get() == 0 {
+                previous(info);
+            } else {
+                HERE.set(Some(place));
+            }
+        }));
+    });
+}
+
+/// A panic that was caught.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Panic {
+    /// What it said.
+    pub message: String,
+    /// File and line; empty if not known.
+    pub location: String,
+    /// How it came there, if `RUST_BACKTRACE` asks for it.
+    pub backtrace: Option<String>,
+}
+
+impl Panic {
+    /// The error that a person reads.
+    pub fn into_error(self) -> Error {
+        let place = match self.location.as_str() {
+            "" => String::new(),
+            location => format!(" (at {location})"),
+        };
+        Error::failed(format!("panicked: {}{place}", self.message)).with_parts(
+            Vec::new(),
+            vec!["this is a fault of the plugin: report it to its author".to_owned()],
+            self.backtrace,
+        )
+    }
+}
+
+/// Calls code that may panic. Whoever panicked must not be called again, only dropped.
+///
+/// # Errors
+///
+/// That it panicked.
+///
+/// ```
+/// use metricopt_sdk::panics;
+///
+/// assert_eq!(panics::catch(|| 2), Ok(2));
+/// let panic = panics::catch(|| panic!("out of luck")).unwrap_err();
+/// assert_eq!(panic.message, "out of luck");
+/// assert!(panic.location.contains(".rs:"));
+/// ```
+pub fn catch<T>(call: impl FnOnce() -> T) -> Result<T, Panic> {
+    install_hook();
+    DEPTH.set(DEPTH.get() + 1);
+    HERE.set(None);
+    let result = panic::catch_unwind(AssertUnwindSafe(call));
+    DEPTH.set(DEPTH.get() - 1);
+    result.map_err(|payload| {
+        let message = payload
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| payload.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "no message".to_owned());
+        // What a panic carries may panic when it is dropped: nobody needs it any more.
+        std::mem::forget(payload);
+        let elsewhere = || {
+            ELSEWHERE
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take()
+        };
+        let place = HERE.take().or_else(elsewhere).unwrap_or_default();
+        Panic {
+            message,
+            location: place.location,
+            backtrace: place.backtrace,
+        }
+    })
+}
+
+/// Calls code that may fail or panic.
+///
+/// # Errors
+///
+/// Those of `call`, or that it panicked.
+///
+/// ```
+/// use metricopt_sdk::panics;
+///
+/// assert_eq!(panics::guard(|| Ok(2))?, 2);
+/// let error = panics::guard(|| -> metricopt_sdk::Result<()> { panic!("out of luck") }).unwrap_err();
+/// assert!(error.to_string().starts_with("panicked: out of luck (at "), "{error}");
+/// # Ok::<(), metricopt_sdk::Error>(())
+/// ```
+pub fn guard<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch(call).unwrap_or_else(|panic| Err(panic.into_error()))
+}
