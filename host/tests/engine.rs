@@ -9,7 +9,7 @@ use metricopt_host::engine::tune::{Tuned, tune};
 use metricopt_sdk::tch::{Device, Kind as Dtype, Reduction, Tensor};
 use metricopt_sdk::{
     Batch, Call, Context, Data, Description, Direction, DynMetric, DynTask, Emit, Error, Kind,
-    Part, Result, Rows, Site, Split, Task, View, Views,
+    Part, Result, Rows, Site, Split, Task, View, Views, boxed,
 };
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -191,8 +191,8 @@ fn with_observer<T>(
 }
 
 fn run(config: &EngineConfig, metric: &dyn DynMetric, direction: Direction) -> Result<Tuned> {
-    let toy = Toy::new(1.0);
-    with_observer(&toy, metric, direction, &|| false, |observer| {
+    let toy = boxed(Toy::new(1.0));
+    with_observer(toy.as_ref(), metric, direction, &|| false, |observer| {
         tune(
             observer,
             Kind::Classification,
@@ -358,21 +358,27 @@ fn a_failing_metric_ends_the_run_with_its_name() {
 
 #[test]
 fn a_wish_to_stop_is_heard() {
-    let toy = Toy::new(1.0);
+    let toy = boxed(Toy::new(1.0));
     let asked = AtomicUsize::new(0);
     let cancelled = || asked.fetch_add(1, Ordering::Relaxed) > 30;
     let metric = counting(balanced_error);
-    let result = with_observer(&toy, &metric, Direction::Minimise, &cancelled, |observer| {
-        tune(
-            observer,
-            Kind::Classification,
-            &small(),
-            1,
-            &|| 0.0,
-            &|_, _, _| (),
-            &mut (),
-        )
-    });
+    let result = with_observer(
+        toy.as_ref(),
+        &metric,
+        Direction::Minimise,
+        &cancelled,
+        |observer| {
+            tune(
+                observer,
+                Kind::Classification,
+                &small(),
+                1,
+                &|| 0.0,
+                &|_, _, _| (),
+                &mut (),
+            )
+        },
+    );
     assert_eq!(
         result.unwrap_err().kind(),
         metricopt_sdk::ErrorKind::Cancelled
@@ -384,9 +390,9 @@ fn a_more_sensitive_network_gets_a_narrower_search() {
     let mut config = small();
     config.calibration.width = None;
     let width = |gain: f64| {
-        let toy = Toy::new(gain);
+        let toy = boxed(Toy::new(gain));
         with_observer(
-            &toy,
+            toy.as_ref(),
             &counting(balanced_error),
             Direction::Minimise,
             &|| false,

@@ -39,6 +39,13 @@
 //! # Ok::<(), metricopt_sdk::Error>(())
 //! ```
 
+#[cfg(not(panic = "unwind"))]
+compile_error!(
+    "metricopt plugins need `panic = \"unwind\"`: a panic in a metric or task becomes an error, which an abort cannot; \
+     remove `panic = \"abort\"` from the profile in Cargo.toml"
+);
+
+pub mod abi;
 mod call;
 pub mod config;
 mod error;
@@ -62,6 +69,9 @@ pub use rows::{Batch, Part, Rows, Split};
 #[cfg(feature = "torch")]
 pub use task::{Context, Description, DynTask, Emit, Gradients, Site, Task, TaskEntry, autograd};
 pub use view::{Data, View, Views};
+
+/// Log events: a plugin's `tracing::info!` appears in the host's log with the plugin's name.
+pub use tracing;
 
 /// The tensor library of tasks.
 #[cfg(feature = "torch")]

@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
-use crate::{Call, Error, Kind, Predictions, Result, Views, config};
+use crate::{Call, Error, Kind, Predictions, Result, Views, config, panics};
 
 /// Which way a metric improves.
 ///
@@ -188,7 +189,13 @@ pub trait DynMetric: Send + Sync {
     fn config(&self) -> Value;
 }
 
-struct Configured<M>(M);
+struct Configured<M: Metric>(ManuallyDrop<M>);
+
+impl<M: Metric> Drop for Configured<M> {
+    fn drop(&mut self) {
+        panics::drop_guarded(&mut self.0, "metric", M::NAME);
+    }
+}
 
 impl<M: Metric> DynMetric for Configured<M> {
     fn evaluate(&self, views: &Views<'_>, _: &Call<'_>) -> Result<f64> {
@@ -216,7 +223,7 @@ impl<M: Metric> DynMetric for Configured<M> {
     }
 
     fn config(&self) -> Value {
-        config::to_json(&self.0)
+        config::to_json(&*self.0)
     }
 }
 
@@ -248,6 +255,8 @@ pub struct MetricEntry {
     pub kind: Kind,
     /// Whether only the order of the scores counts.
     pub rank_based: bool,
+    /// Whether it answers for all candidates of a step at once.
+    pub population: bool,
     /// JSON schema of the configuration; its `description` is the documentation.
     pub schema: Value,
     /// The default configuration.
@@ -273,6 +282,7 @@ impl MetricEntry {
             direction: M::DIRECTION,
             range: M::RANGE,
             rank_based: M::RANK_BASED,
+            population: M::POPULATION,
             schema: config::schema::<M>(),
             defaults: config::defaults::<M>(),
             ..Self::new(
@@ -281,7 +291,7 @@ impl MetricEntry {
                 |json| {
                     let metric: M = config::parse(json)?;
                     metric.check()?;
-                    Ok(Box::new(Configured(metric)))
+                    Ok(Box::new(Configured(ManuallyDrop::new(metric))))
                 },
             )
         }
@@ -318,6 +328,7 @@ impl MetricEntry {
             range: (f64::NEG_INFINITY, f64::INFINITY),
             kind,
             rank_based: false,
+            population: false,
             schema: serde_json::json!({ "type": "object", "properties": {} }),
             defaults: serde_json::json!({}),
             create: Arc::new(create),

@@ -2,6 +2,7 @@
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::{Cell, RefCell};
+use std::mem::ManuallyDrop;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Mutex, Once, PoisonError};
 
@@ -133,4 +134,20 @@ pub fn catch<T>(call: impl FnOnce() -> T) -> Result<T, Panic> {
 /// ```
 pub fn guard<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
     catch(call).unwrap_or_else(|panic| Err(panic.into_error()))
+}
+
+/// Drops a value of an author, whose `Drop` may panic: that is logged and goes no further.
+pub(crate) fn drop_guarded<T>(value: &mut ManuallyDrop<T>, what: &str, name: &str) {
+    #[expect(
+        unsafe_code,
+        reason = "a destructor that panics must be caught where it runs"
+    )]
+    // SAFETY: called from the `Drop` of the owner alone, so once, and nobody uses the value afterwards.
+    let dropped = catch(|| unsafe { ManuallyDrop::drop(value) });
+    if let Err(panic) = dropped {
+        tracing::error!(
+            "{what} `{name}` {} while it was dropped",
+            panic.into_error()
+        );
+    }
 }

@@ -4,10 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use tch::{Device, Kind as Dtype, Tensor};
 
-use crate::{Batch, Call, Error, Kind, Result, Rows, Split, Views, config};
+use crate::{Batch, Call, Error, Kind, Result, Rows, Split, Views, config, panics};
 
 /// A FiLM site: a place in the network where per-channel scale and shift act (Perez et al., AAAI 2018).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -282,9 +283,18 @@ pub trait DynTask: Send {
     ) -> Result<()>;
 }
 
-impl<T: Task> DynTask for T {
+/// A task of this binary, whose author's `Drop` may panic.
+struct Opened<T: Task>(ManuallyDrop<T>);
+
+impl<T: Task> Drop for Opened<T> {
+    fn drop(&mut self) {
+        panics::drop_guarded(&mut self.0, "task", T::NAME);
+    }
+}
+
+impl<T: Task> DynTask for Opened<T> {
     fn describe(&self) -> Description {
-        Task::describe(self)
+        Task::describe(&*self.0)
     }
 
     fn gradients(
@@ -293,7 +303,7 @@ impl<T: Task> DynTask for T {
         batches: &[Batch<'_>],
         call: &Call<'_>,
     ) -> Result<Gradients> {
-        Task::gradients(self, phis, batches, call)
+        Task::gradients(&*self.0, phis, batches, call)
     }
 
     fn predict(
@@ -303,8 +313,24 @@ impl<T: Task> DynTask for T {
         call: &Call<'_>,
         emit: &mut Emit<'_>,
     ) -> Result<()> {
-        Task::predict(self, phis, rows, call, emit)
+        Task::predict(&*self.0, phis, rows, call, emit)
     }
+}
+
+/// Puts an opened task behind the face that the engine calls; a panic in its `Drop` is logged and goes no further.
+///
+/// [`TaskEntry::open`] does it for registered tasks. For a test of the engine with a task made by hand:
+///
+/// ```no_run
+/// use metricopt_sdk::{DynTask, Task, boxed};
+///
+/// fn dimensions(task: impl Task) -> usize {
+///     let task: Box<dyn DynTask> = boxed(task);
+///     task.describe().dimensions()
+/// }
+/// ```
+pub fn boxed<T: Task>(task: T) -> Box<dyn DynTask> {
+    Box::new(Opened(ManuallyDrop::new(task)))
 }
 
 type Check = dyn Fn(&Value) -> Result<()> + Send + Sync;
@@ -343,17 +369,40 @@ impl TaskEntry {
     #[must_use]
     pub fn of<T: Task>() -> Self {
         Self {
-            name: T::NAME.to_owned(),
-            kind: T::KIND,
-            metric: T::METRIC.to_owned(),
             schema: config::schema::<T::Config>(),
             defaults: config::defaults::<T::Config>(),
-            check: Arc::new(|json| T::check(&config::parse(json)?)),
-            open: Arc::new(|json, context| {
-                let config = config::parse(json)?;
-                T::check(&config)?;
-                Ok(Box::new(T::open(config, context)?))
-            }),
+            ..Self::new(
+                T::NAME.to_owned(),
+                T::KIND,
+                T::METRIC.to_owned(),
+                |json| T::check(&config::parse(json)?),
+                |json, context| {
+                    let config = config::parse(json)?;
+                    T::check(&config)?;
+                    Ok(Box::new(Opened(ManuallyDrop::new(T::open(
+                        config, context,
+                    )?))))
+                },
+            )
+        }
+    }
+
+    /// An entry without configuration; the other fields are set afterwards.
+    pub(crate) fn new(
+        name: String,
+        kind: Kind,
+        metric: String,
+        check: impl Fn(&Value) -> Result<()> + Send + Sync + 'static,
+        open: impl Fn(&Value, &Context<'_>) -> Result<Box<dyn DynTask>> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            name,
+            kind,
+            metric,
+            schema: serde_json::json!({ "type": "object", "properties": {} }),
+            defaults: serde_json::json!({}),
+            check: Arc::new(check),
+            open: Arc::new(open),
         }
     }
 
