@@ -67,7 +67,9 @@ pub use predictions::{
 pub use registration::{Make, Registration, registrations};
 pub use rows::{Batch, Part, Rows, Split};
 #[cfg(feature = "torch")]
-pub use task::{Context, Description, DynTask, Emit, Gradients, Site, Task, TaskEntry, autograd};
+pub use task::{
+    Context, Description, DynTask, Emit, Gradients, Site, Task, TaskEntry, autograd, boxed,
+};
 pub use view::{Data, View, Views};
 
 /// Log events: a plugin's `tracing::info!` appears in the host's log with the plugin's name.
