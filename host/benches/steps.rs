@@ -51,7 +51,7 @@ fn steps(criterion: &mut Criterion) -> Result<()> {
         let observer = Observer {
             task: task.as_ref(),
             metric: metric.as_ref(),
-            metric_name,
+            metric_label: metric_name.into(),
             direction: entry.direction,
             device: Device::Cpu,
             call: CALL,

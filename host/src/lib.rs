@@ -8,6 +8,8 @@ pub mod cli;
 pub mod config;
 pub mod device;
 pub mod engine;
+pub mod foreign;
+pub mod loader;
 pub mod metric_spec;
 pub mod registry;
 pub mod run;

@@ -21,6 +21,16 @@ pub struct Plugin {
     pub metrics: Vec<MetricEntry>,
 }
 
+impl Plugin {
+    /// What something of this plugin is called in messages: "metric `f1`", with the plugin if that came from a file.
+    pub fn label(&self, what: &str, name: &str) -> String {
+        match self.origin {
+            Origin::BuiltIn => format!("{what} `{name}`"),
+            Origin::Library(_) => format!("{what} `{name}` of plugin `{}`", self.name),
+        }
+    }
+}
+
 /// Where a plugin came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -119,6 +129,14 @@ impl Registry {
         self.metrics().find(|(_, metric)| metric.name == name)
     }
 
+    /// What a metric is called in messages.
+    pub fn label_metric(&self, name: &str) -> String {
+        self.metric(name).map_or_else(
+            || format!("metric `{name}`"),
+            |(plugin, _)| plugin.label("metric", name),
+        )
+    }
+
     /// All tasks with their plugins, by name.
     pub fn tasks(&self) -> impl Iterator<Item = (&Plugin, &TaskEntry)> {
         self.plugins()
@@ -132,12 +150,9 @@ impl Registry {
     /// If there is none; the hint names similar ones.
     pub fn find_plugin(&self, name: &str) -> Result<&Plugin> {
         self.plugins.get(name).ok_or_else(|| {
-            let error = Error::configuration(format!("unknown plugin `{name}`"));
-            if name.contains(['/', '\\', '.']) {
-                error.hint("this version knows built-in plugins only; a plugin in a file has to be compiled in")
-            } else {
-                error.hint(suggest::hint(name, self.plugins.keys().map(String::as_str).collect::<Vec<_>>()))
-            }
+            let names: Vec<&str> = self.plugins.keys().map(String::as_str).collect();
+            Error::configuration(format!("unknown plugin `{name}`"))
+                .hint(suggest::hint(name, names))
         })
     }
 

@@ -178,7 +178,7 @@ fn with_observer<T>(
     run(&Observer {
         task,
         metric,
-        metric_name: "test metric",
+        metric_label: "test metric".into(),
         direction,
         device: Device::Cpu,
         call: Call {

@@ -4,9 +4,9 @@ use clap::Args;
 use metricopt_sdk::{Error, Result};
 use serde_json::{Value, json};
 
-use super::{print, to_json};
+use super::plugins::PluginOptions;
+use super::{print, to_json, warn};
 use crate::engine::config::EngineConfig;
-use crate::registry::Registry;
 use crate::suggest;
 
 /// Describe a plugin, a task, a metric, or `config`: documentation, inputs, and every key with its default.
@@ -17,11 +17,19 @@ pub(super) struct Describe {
     /// Print JSON, with the configuration as a JSON schema.
     #[arg(long)]
     json: bool,
+    /// Plugin to look into too, by name or by the path of its file; may be given several times.
+    #[arg(long = "plugin", value_name = "NAME|PATH")]
+    plugins: Vec<String>,
+    #[command(flatten)]
+    options: PluginOptions,
 }
 
 impl Describe {
     pub(super) fn execute(&self) -> Result<()> {
-        let registry = Registry::built_in()?;
+        let (registry, refused) = self.options.everything(&self.plugins)?;
+        for error in &refused {
+            warn(error);
+        }
         let mut parts: Vec<Part> = Vec::new();
         if self.name == "config" {
             parts.push(Part {

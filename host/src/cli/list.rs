@@ -4,20 +4,29 @@ use clap::Args;
 use metricopt_sdk::Result;
 use serde_json::json;
 
-use super::{print, to_json};
-use crate::registry::Registry;
+use super::plugins::PluginOptions;
+use super::{print, to_json, warn};
 
-/// List plugins, tasks and metrics with their version and where they came from.
+/// List plugins, tasks and metrics with their version and where they came from: those compiled in and those in the
+/// plugin path.
 #[derive(Debug, Args)]
 pub(super) struct List {
     /// Print JSON.
     #[arg(long)]
     json: bool,
+    /// Plugin to list too, by name or by the path of its file; may be given several times.
+    #[arg(long = "plugin", value_name = "NAME|PATH")]
+    plugins: Vec<String>,
+    #[command(flatten)]
+    options: PluginOptions,
 }
 
 impl List {
     pub(super) fn execute(&self) -> Result<()> {
-        let registry = Registry::built_in()?;
+        let (registry, refused) = self.options.everything(&self.plugins)?;
+        for error in &refused {
+            warn(error);
+        }
         if self.json {
             let plugins: Vec<_> = registry
                 .plugins()

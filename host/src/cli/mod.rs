@@ -3,15 +3,22 @@
 #![expect(clippy::print_stderr, reason = "this is where people are spoken to")]
 
 mod describe;
+mod interrupt;
 mod list;
+mod log;
+mod output;
+mod plugin;
+mod plugins;
 mod progress;
 mod run;
 mod score;
 
 use clap::{Parser, Subcommand};
 use metricopt_sdk::{Error, ErrorKind, Result};
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::process::ExitCode;
+
+use output::print;
 
 /// Fine-tune a pre-trained model for the metric you report.
 ///
@@ -22,6 +29,9 @@ use std::process::ExitCode;
 struct Arguments {
     #[command(subcommand)]
     command: Command,
+    /// How much to log: `error`, `warn`, `info`, `debug` or `trace` [default: METRICOPT_LOG, or `warn`].
+    #[arg(long, global = true, value_name = "LEVEL", hide_possible_values = true)]
+    log: Option<log::LogLevel>,
 }
 
 const EXAMPLES: &str = "\
@@ -40,17 +50,20 @@ enum Command {
     Describe(describe::Describe),
     Run(run::Run),
     Score(score::Score),
+    Plugin(plugin::Plugin),
 }
 
 /// Parses the arguments of the process, runs the command and maps its result to an exit code.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let result = match &arguments.command {
+    output::reserve();
+    let result = log::show(arguments.log).and_then(|()| match &arguments.command {
         Command::List(command) => command.execute(),
         Command::Describe(command) => command.execute(),
         Command::Run(command) => command.execute(),
         Command::Score(command) => command.execute(),
-    };
+        Command::Plugin(command) => command.execute(),
+    });
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -63,6 +76,14 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Tells what is not as it should be, though the command goes on.
+fn warn(error: &Error) {
+    eprintln!("warning: {error}");
+    for hint in error.hints() {
+        eprintln!("   hint: {hint}");
+    }
+}
+
 /// Tells an error and what to do next.
 fn report(error: &Error) {
     let (bold_red, bold, plain) =
@@ -72,19 +93,14 @@ fn report(error: &Error) {
             ("", "", "")
         };
     eprintln!("{bold_red}error:{plain} {error}");
+    for cause in error.causes() {
+        eprintln!("  {bold}because:{plain} {cause}");
+    }
     for hint in error.hints() {
         eprintln!(" {bold}hint:{plain} {hint}");
     }
-}
-
-/// Writes a result to standard output. A reader that has gone away, as `head` does, is no error.
-fn print(text: &str) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    match writeln!(out, "{text}").and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::failed(
-            format!("cannot write to standard output: {error}"),
-        )),
-        _ => Ok(()),
+    if let Some(backtrace) = error.backtrace() {
+        eprintln!("\n{}", backtrace.trim_end());
     }
 }
 

@@ -4,10 +4,26 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::cell::RefCell;
 use std::fmt::Write;
 use std::io::IsTerminal;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// A phase shorter than this needs no bar.
 const PATIENCE: Duration = Duration::from_millis(700);
+
+/// The bar on the screen, which lines of text must not tear.
+static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+fn shown() -> MutexGuard<'static, Option<ProgressBar>> {
+    SHOWN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Says a line on standard error, from any thread, without tearing the bar.
+pub(super) fn say_line(line: &str) {
+    match shown().as_ref() {
+        Some(bar) => bar.suspend(|| eprintln!("{line}")),
+        None => eprintln!("{line}"),
+    }
+}
 
 /// Shows one phase at a time.
 pub(super) struct Progress {
@@ -41,6 +57,11 @@ impl Phase {
             shown: false,
         }
     }
+
+    fn end(&self) {
+        *shown() = None;
+        self.bar.finish_and_clear();
+    }
 }
 
 impl Progress {
@@ -63,7 +84,7 @@ impl Progress {
             .is_some_and(|phase| phase.name == name && phase.bar.position() <= done);
         if !goes_on {
             if let Some(phase) = current.take() {
-                phase.bar.finish_and_clear();
+                phase.end();
             }
             *current = Some(Phase::new(name));
         }
@@ -71,6 +92,7 @@ impl Progress {
             if !phase.shown && phase.bar.elapsed() > PATIENCE {
                 phase.bar.set_draw_target(ProgressDrawTarget::stderr());
                 phase.shown = true;
+                *shown() = Some(phase.bar.clone());
             }
             phase.bar.set_length(total);
             phase.bar.set_position(done);
@@ -80,11 +102,11 @@ impl Progress {
     /// Takes the bar away.
     pub(super) fn clear(&self) {
         if let Some(phase) = self.phase.borrow_mut().take() {
-            phase.bar.finish_and_clear();
+            phase.end();
         }
     }
 
-    /// Says a line without tearing the bar.
+    /// Says a line between two phases.
     pub(super) fn say(&self, line: &str) {
         self.clear();
         eprintln!("{line}");

@@ -2,20 +2,22 @@
 
 use clap::Args;
 use metricopt_sdk::{
-    Call, Context, DynMetric, Error, ErrorKind, Kind, MetricEntry, Result, TaskEntry,
+    Call, Context, DynMetric, DynTask, Error, ErrorKind, Kind, MetricEntry, Result, TaskEntry,
 };
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 use std::time::Instant;
 
+use super::plugins::{Chosen, PluginOptions};
 use super::progress::Progress;
-use super::{print, to_json};
+use super::{interrupt, print, to_json};
 use crate::config::Layers;
 use crate::device::DeviceChoice;
 use crate::engine::config::EngineConfig;
 use crate::engine::observe::Observer;
 use crate::engine::tune::{Tuned, tune};
+use crate::foreign::GuardedTask;
 use crate::metric_spec::MetricSpec;
 use crate::registry::{Plugin, Registry};
 use crate::run::{MetricSummary, RunDirectory, Summary};
@@ -30,8 +32,9 @@ use metricopt_sdk::panics;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Run {
-    /// Plugin to use; may be given several times. The first one with a task supplies it, metrics come from all.
-    #[arg(long = "plugin", value_name = "NAME", required = true)]
+    /// Plugin to use, by name or by the path of its file; may be given several times. The first one with a task supplies
+    /// it, metrics come from all.
+    #[arg(long = "plugin", value_name = "NAME|PATH", required = true)]
     plugins: Vec<String>,
     /// Task to tune, where the plugin has several.
     #[arg(long, value_name = "TASK")]
@@ -63,6 +66,8 @@ pub(super) struct Run {
     /// Print the summary as JSON instead of the table.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    options: PluginOptions,
 }
 
 const EXAMPLES: &str = "\
@@ -71,11 +76,9 @@ Examples:
   host run --plugin tabular --metric precision-at-recall:recall=0.8 --set finetune.lambda=10
   host run --plugin tabular --set task.dataset=csv --set task.path=my.csv --set task.label=outcome
   host run --plugin tabular --set finetune.es.pairs=0 --seed 3 --out runs/without-search
+  host run --plugin tabular --plugin ./target/release/libprofit.so --metric profit:gain=5
 
 `host describe TASK` and `host describe config` explain every key.";
-
-/// Set once the user asks to stop.
-static CANCELLED: AtomicBool = AtomicBool::new(false);
 
 /// What the arguments mean, checked.
 struct Plan<'a> {
@@ -83,6 +86,8 @@ struct Plan<'a> {
     task: &'a TaskEntry,
     metric_entry: MetricEntry,
     metric: Box<dyn DynMetric>,
+    metric_label: Arc<str>,
+    task_label: String,
     layers: Layers,
     engine: EngineConfig,
     threads: usize,
@@ -90,18 +95,19 @@ struct Plan<'a> {
 
 impl Run {
     pub(super) fn execute(&self) -> Result<()> {
-        let registry = Registry::built_in()?;
-        let plan = self.plan(&registry)?;
+        let Chosen { registry, names } = self.options.registry(&self.plugins)?;
+        let plan = self.plan(&registry, &names)?;
         if self.dry_run {
             return print(&self.resolved(&plan));
         }
-        on_interrupt()?;
+        interrupt::listen()?;
         let progress = Progress::new();
         let name = format!("{}-{}", plan.task.name, plan.metric_entry.name);
         let mut directory = match &self.out {
             Some(path) => RunDirectory::create(path)?,
             None => RunDirectory::create_numbered(Path::new("runs"), &name)?,
         };
+        interrupt::remember(directory.remains());
         let result = panics::guard(|| self.tune(&plan, &mut directory, &progress));
         progress.clear();
         match result {
@@ -132,8 +138,8 @@ impl Run {
     }
 
     /// Finds and checks everything before any work starts.
-    fn plan<'a>(&self, registry: &'a Registry) -> Result<Plan<'a>> {
-        let (plugin, task) = registry.choose_task(&self.plugins, self.task.as_deref())?;
+    fn plan<'a>(&self, registry: &'a Registry, names: &[String]) -> Result<Plan<'a>> {
+        let (plugin, task) = registry.choose_task(names, self.task.as_deref())?;
         let spec = MetricSpec::parse(self.metric.as_deref().unwrap_or(&task.metric))?;
         let (metric_entry, metric) = spec.create(registry)?;
         if metric_entry.kind != task.kind && metric_entry.kind != Kind::Named {
@@ -162,6 +168,8 @@ impl Run {
         Ok(Plan {
             plugin,
             task,
+            metric_label: registry.label_metric(&metric_entry.name).into(),
+            task_label: plugin.label("task", &task.name),
             metric_entry,
             metric,
             engine: layers.engine()?,
@@ -201,10 +209,9 @@ impl Run {
         // the tasks use their threads for whole candidates and blocks of rows instead.
         metricopt_sdk::tch::set_num_threads(1);
         let device = self.device.resolve(&|line| progress.say(line))?;
-        let cancelled = || CANCELLED.load(Ordering::Relaxed);
         let call = Call {
             threads: plan.threads,
-            cancelled: &cancelled,
+            cancelled: &interrupt::cancelled,
         };
         let update = |phase: &str, done: u64, total: u64| progress.update(phase, done, total);
         let cache = cache_folder();
@@ -215,10 +222,10 @@ impl Run {
             progress: &update,
             call,
         };
-        let task = plan
-            .task
-            .open(plan.layers.task(plan.task)?, &context)
-            .map_err(|error| error.context(format!("task `{}`", plan.task.name)))?;
+        let config = plan.layers.task(plan.task)?;
+        let task = GuardedTask::open(plan.task_label.as_str(), || {
+            plan.task.open(config, &context)
+        })?;
         for (name, fact) in task.describe().facts {
             progress.say(&format!("{name:<18} {fact}"));
         }
@@ -227,9 +234,9 @@ impl Run {
             .build()
             .map_err(|error| Error::failed(format!("cannot start threads: {error}")))?;
         let observer = Observer {
-            task: task.as_ref(),
+            task: &task,
             metric: plan.metric.as_ref(),
-            metric_name: &plan.metric_entry.name,
+            metric_label: plan.metric_label.clone(),
             direction: plan.metric_entry.direction,
             device,
             call,
@@ -300,15 +307,4 @@ fn cache_folder() -> Option<PathBuf> {
         .filter(|folder| !folder.is_empty())
         .map(PathBuf::from);
     base.or_else(home).map(|base| base.join("metricopt"))
-}
-
-/// The first Ctrl-C asks to stop, the second one stops.
-fn on_interrupt() -> Result<()> {
-    ctrlc::set_handler(|| {
-        if CANCELLED.swap(true, Ordering::Relaxed) {
-            std::process::exit(1);
-        }
-        eprintln!("\nstopping; once more to stop at once");
-    })
-    .map_err(|error| Error::failed(format!("cannot listen for Ctrl-C: {error}")))
 }

@@ -7,9 +7,9 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use super::plugins::PluginOptions;
 use super::print;
 use crate::metric_spec::MetricSpec;
-use crate::registry::Registry;
 use metricopt_sdk::panics;
 
 /// Evaluate one metric on a safetensors file of predictions.
@@ -27,11 +27,16 @@ pub(super) struct Score {
     /// Print one JSON object: metric, value, n, seconds.
     #[arg(long)]
     json: bool,
+    /// Plugin to take metrics from too, by name or by the path of its file; may be given several times.
+    #[arg(long = "plugin", value_name = "NAME|PATH")]
+    plugins: Vec<String>,
+    #[command(flatten)]
+    options: PluginOptions,
 }
 
 impl Score {
     pub(super) fn execute(&self) -> Result<()> {
-        let registry = Registry::built_in()?;
+        let registry = self.options.registry(&self.plugins)?.registry;
         let (entry, metric) = MetricSpec::parse(&self.metric)?.create(&registry)?;
         let path = self.predictions.display();
         let bytes = std::fs::read(&self.predictions)
@@ -65,7 +70,10 @@ impl Score {
         let value =
             panics::guard(|| metric.evaluate(&Views::new(&views), &call)).map_err(|error| {
                 error
-                    .context(format!("metric `{}` on `{path}`", entry.name))
+                    .context(format!(
+                        "{} on `{path}`",
+                        registry.label_metric(&entry.name)
+                    ))
                     .hint(format!("it takes {}: {}", entry.kind, entry.kind.tensors()))
             })?;
         let seconds = started.elapsed().as_secs_f64();

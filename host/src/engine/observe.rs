@@ -7,8 +7,9 @@ use metricopt_sdk::{
 };
 use rayon::prelude::*;
 use std::cell::Cell;
+use std::sync::Arc;
 
-use metricopt_sdk::panics;
+use crate::foreign;
 
 /// The task, the metric and what they are called with: the engine's view of the world.
 pub struct Observer<'a> {
@@ -16,8 +17,8 @@ pub struct Observer<'a> {
     pub task: &'a dyn DynTask,
     /// The metric.
     pub metric: &'a dyn DynMetric,
-    /// Name of the metric, for messages.
-    pub metric_name: &'a str,
+    /// What the metric is called in messages, as in "metric `f1`".
+    pub metric_label: Arc<str>,
     /// Which way the metric improves.
     pub direction: Direction,
     /// Where adapters are put.
@@ -123,7 +124,7 @@ impl Observer<'_> {
     pub fn metric_on(&self, place: impl Into<String>) -> MetricOn<'_> {
         MetricOn {
             metric: self.metric,
-            name: self.metric_name,
+            label: self.metric_label.clone(),
             place: place.into(),
         }
     }
@@ -223,17 +224,20 @@ fn in_small_folds(error: Error) -> Error {
 /// A metric with its name and the place it is evaluated at.
 pub struct MetricOn<'a> {
     metric: &'a dyn DynMetric,
-    name: &'a str,
+    label: Arc<str>,
     place: String,
 }
 
 impl DynMetric for MetricOn<'_> {
     fn evaluate(&self, views: &Views<'_>, call: &Call<'_>) -> Result<f64> {
-        panics::guard(|| self.metric.evaluate(views, call)).map_err(|error| self.explain(error))
+        foreign::call(&self.label, || self.metric.evaluate(views, call))
+            .map_err(|error| self.explain(error))
     }
 
     fn evaluate_many(&self, candidates: &[Views<'_>], call: &Call<'_>) -> Option<Result<Vec<f64>>> {
-        let values = panics::guard(|| self.metric.evaluate_many(candidates, call).transpose());
+        let values = foreign::call(&self.label, || {
+            self.metric.evaluate_many(candidates, call).transpose()
+        });
         Some(values.transpose()?.map_err(|error| self.explain(error)))
     }
 
@@ -244,7 +248,7 @@ impl DynMetric for MetricOn<'_> {
 
 impl MetricOn<'_> {
     fn explain(&self, error: Error) -> Error {
-        error.context(format!("metric `{}` on {}", self.name, self.place))
+        error.context(format!("{} on {}", self.label, self.place))
     }
 }
 

@@ -23,7 +23,6 @@ pub struct RunDirectory {
     events: Events,
     /// Folders that this run made, the innermost first.
     made: Vec<PathBuf>,
-    holds_results: bool,
 }
 
 /// `events.jsonl`, which grows by whole lines.
@@ -137,7 +136,6 @@ impl RunDirectory {
                 written: 0,
             },
             made,
-            holds_results: false,
         })
     }
 
@@ -181,10 +179,42 @@ impl RunDirectory {
     /// Ends a run that failed: whether anything worth keeping is there. If not, what the run created is removed, so that
     /// the same command can be tried again.
     pub fn abandon(mut self) -> bool {
-        if self.holds_results {
-            // A full disk may be why the run failed; the events that fit are there.
-            let _ = self.flush();
-            return true;
+        // A full disk may be why the run failed; the events that fit are there.
+        let _ = self.flush();
+        self.remains().tidy().is_some()
+    }
+
+    /// What to tidy up if the process has to end without [`abandon`](Self::abandon).
+    pub fn remains(&self) -> Remains {
+        Remains {
+            path: self.path.clone(),
+            made: self.made.clone(),
+        }
+    }
+}
+
+/// What a run leaves behind that did not end well.
+#[derive(Clone, Debug)]
+pub struct Remains {
+    path: PathBuf,
+    made: Vec<PathBuf>,
+}
+
+impl Remains {
+    /// Where it is, if anything worth keeping is there; if not, what the run created is removed.
+    pub fn tidy(self) -> Option<PathBuf> {
+        let files = fs::read_dir(&self.path).into_iter().flatten().flatten();
+        let mut holds_results = false;
+        for file in files.map(|file| file.path()) {
+            match file.extension().and_then(|extension| extension.to_str()) {
+                // Half a file; whoever was writing it is not any more.
+                Some("tmp") => drop(fs::remove_file(&file)),
+                Some("safetensors") => holds_results = true,
+                _ => {}
+            }
+        }
+        if holds_results {
+            return Some(self.path);
         }
         for name in ["events.jsonl", "config.toml"] {
             let _ = fs::remove_file(self.path.join(name));
@@ -195,7 +225,7 @@ impl RunDirectory {
                 break;
             }
         }
-        false
+        None
     }
 }
 
@@ -232,7 +262,6 @@ impl Recorder for RunDirectory {
                 self.write("adapter.safetensors", &adapter_file(phi, sites)?)?;
             }
         }
-        self.holds_results = true;
         self.flush()
     }
 }

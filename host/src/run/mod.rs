@@ -5,5 +5,5 @@ mod directory;
 mod summary;
 
 pub use artifacts::{adapter_file, trajectories_file, value_function_file};
-pub use directory::RunDirectory;
+pub use directory::{Remains, RunDirectory};
 pub use summary::{MetricSummary, Summary};

@@ -1,0 +1,150 @@
+//! `host plugin`: which plugin files are trusted.
+
+use clap::{Args, Subcommand};
+use metricopt_sdk::{Error, Result};
+use std::path::PathBuf;
+
+use super::plugins::PluginOptions;
+use super::print;
+use crate::loader::lock::{Entry, Lock, file_name, sha256};
+use crate::loader::search::{existing, is_path};
+
+/// Pin plugin files by their checksum, and check them.
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub(super) struct Plugin {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Lock(LockFiles),
+    Verify(Verify),
+}
+
+/// Write or update `plugins.lock`: from then on only the files that it lists are loaded from this directory.
+#[derive(Debug, Args)]
+struct LockFiles {
+    /// Plugin file to lock, by path or by name; may be given several times [default: all in the plugin path].
+    #[arg(long = "plugin", value_name = "NAME|PATH")]
+    plugins: Vec<String>,
+    #[command(flatten)]
+    options: PluginOptions,
+}
+
+/// Check plugin files against `plugins.lock` without loading them.
+#[derive(Debug, Args)]
+struct Verify {
+    /// Plugin file to check, by path or by name; may be given several times [default: all in the plugin path].
+    #[arg(long = "plugin", value_name = "NAME|PATH")]
+    plugins: Vec<String>,
+    #[command(flatten)]
+    options: PluginOptions,
+}
+
+impl Plugin {
+    pub(super) fn execute(&self) -> Result<()> {
+        match &self.command {
+            Command::Lock(command) => command.execute(),
+            Command::Verify(command) => command.execute(),
+        }
+    }
+}
+
+/// The files meant.
+fn files(asked: &[String], options: &PluginOptions) -> Result<Vec<PathBuf>> {
+    let path = options.search_path()?;
+    if asked.is_empty() {
+        let found = path.libraries();
+        if found.is_empty() {
+            return Err(
+                Error::configuration("there is no plugin file in the plugin path")
+                    .hint("name one with `--plugin PATH`, or a directory with `--plugin-path DIR`"),
+            );
+        }
+        return Ok(found);
+    }
+    let file = |typed: &String| {
+        if is_path(typed) {
+            let file = PathBuf::from(typed);
+            existing(&file).map_err(|error| error.context(format!("plugin `{typed}`")))?;
+            return Ok(file);
+        }
+        path.find(typed).ok_or_else(|| {
+            Error::configuration(format!(
+                "there is no plugin file `{typed}` in the plugin path"
+            ))
+            .hint("give its path; plugins compiled into the host need no lock")
+        })
+    };
+    asked.iter().map(file).collect()
+}
+
+impl LockFiles {
+    fn execute(&self) -> Result<()> {
+        let path = self.options.lock_path();
+        let mut lock = if path.exists() {
+            Lock::read(&path)?
+        } else {
+            Lock {
+                path,
+                plugins: Vec::new(),
+            }
+        };
+        let loader = self.options.unlocked()?;
+        let mut lines = Vec::new();
+        for path in files(&self.plugins, &self.options)? {
+            let before = sha256(&path)?;
+            let plugins: Vec<String> = loader
+                .load(&path)?
+                .iter()
+                .map(|plugin| format!("{} {}", plugin.name, plugin.version))
+                .collect();
+            let entry = Entry {
+                file: file_name(&path),
+                plugins,
+                sha256: before,
+            };
+            lines.push(format!(
+                "{}  {}  ({})",
+                entry.sha256,
+                entry.file,
+                entry.plugins.join(", ")
+            ));
+            lock.plugins.retain(|other| other.file != entry.file);
+            lock.plugins.push(entry);
+        }
+        lock.plugins.sort_by(|a, b| a.file.cmp(&b.file));
+        lock.write()?;
+        lines.push(format!("locked in {}", lock.path.display()));
+        print(&lines.join("\n"))
+    }
+}
+
+impl Verify {
+    fn execute(&self) -> Result<()> {
+        let lock = Lock::read(&self.options.lock_path())?;
+        let mut broken = 0;
+        let mut lines = Vec::new();
+        for path in files(&self.plugins, &self.options)? {
+            lines.push(match lock.check(&path) {
+                Ok(()) => format!("as locked  {}", path.display()),
+                Err(error) => {
+                    broken += 1;
+                    format!("REFUSED    {}: {error}", path.display())
+                }
+            });
+        }
+        print(&lines.join("\n"))?;
+        match broken {
+            0 => Ok(()),
+            broken => Err(Error::data(format!(
+                "{broken} of {} plugin files are not as `{}` says",
+                lines.len(),
+                lock.path.display()
+            ))
+            .hint("if you trust them, lock them again with `host plugin lock`")),
+        }
+    }
+}
