@@ -2,7 +2,8 @@
 
 use metricopt_sdk::tch::{Kind as Dtype, Tensor};
 use metricopt_sdk::{
-    Batch, Call, Description, DynTask, Emit, Error, Gradients, Result, Rows, panics,
+    Batch, Call, Classification, Description, Detection, DynTask, Emit, Error, Gradients, Kind,
+    Predictions, Result, Retrieval, Rows, Views, panics,
 };
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -67,9 +68,11 @@ pub fn innermost() -> Option<(String, Duration)> {
     Some((call.what.to_string(), call.since.elapsed()))
 }
 
-/// A task whose panics become errors, whose errors name it, and whose results have the right shapes.
+/// A task whose panics become errors, whose errors name it, whose results have the right shapes, and which emits every
+/// candidate exactly once.
 pub struct GuardedTask {
     what: Arc<str>,
+    kind: Kind,
     task: Box<dyn DynTask>,
     description: Description,
 }
@@ -82,6 +85,7 @@ impl GuardedTask {
     /// Those of `open`, or if there is nothing to tune.
     pub fn open(
         what: impl Into<Arc<str>>,
+        kind: Kind,
         open: impl FnOnce() -> Result<Box<dyn DynTask>>,
     ) -> Result<Self> {
         let what = what.into();
@@ -98,6 +102,7 @@ impl GuardedTask {
         let (task, description) = opened.map_err(|error| error.context(&what))?;
         Ok(Self {
             what,
+            kind,
             task,
             description,
         })
@@ -139,16 +144,56 @@ impl DynTask for GuardedTask {
         run: &Call<'_>,
         emit: &mut Emit<'_>,
     ) -> Result<()> {
+        let candidates = phis.size().first().map_or(0, |&p| p as usize);
+        let mut emitted = vec![false; candidates];
         let mut refused = None;
         let done = call(&self.what, || {
             self.task.predict(phis, rows, run, &mut |first, views| {
-                emit(first, views).inspect_err(|error| refused = Some(error.clone()))
+                let slots = first
+                    .checked_add(views.len())
+                    .and_then(|end| emitted.get_mut(first..end))
+                    .filter(|slots| !slots.contains(&true));
+                let Some(slots) = slots else {
+                    let error = Error::failed(format!(
+                        "{} emitted candidates {first}..{} of {candidates}, which is out of range or twice",
+                        self.what,
+                        first.saturating_add(views.len())
+                    ));
+                    refused.get_or_insert(error.clone());
+                    return Err(error);
+                };
+                slots.fill(true);
+                emit(first, views).inspect_err(|error| {
+                    // Whoever took the predictions may have stumbled over what the task got wrong.
+                    let wrong = views.iter().find_map(|views| check(self.kind, views).err());
+                    refused.get_or_insert(match wrong {
+                        Some(wrong) => wrong.context(format!("{} emitted predictions", self.what)),
+                        None => error.clone(),
+                    });
+                })
             })
         });
-        // An error of whoever takes the predictions is not the task's.
+        // What has its own blame keeps it.
         match refused {
-            Some(error) => Err(error),
-            None => done.map_err(|error| error.context(&self.what)),
+            Some(error) => return Err(error),
+            None => done.map_err(|error| error.context(&self.what))?,
         }
+        match emitted.iter().position(|done| !done) {
+            Some(missing) => Err(Error::failed(format!(
+                "{} emitted no prediction for candidate {missing}",
+                self.what
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Checks predictions against the kind that the task declared.
+fn check(kind: Kind, views: &Views<'_>) -> Result<()> {
+    match kind {
+        Kind::Classification => Classification::from_views(views).map(drop),
+        Kind::Retrieval => Retrieval::from_views(views).map(drop),
+        Kind::Detection => Detection::from_views(views).map(drop),
+        _ => Ok(()),
     }
 }

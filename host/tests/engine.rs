@@ -6,6 +6,7 @@ use metricopt_host::engine::config::{
 };
 use metricopt_host::engine::observe::Observer;
 use metricopt_host::engine::tune::{Tuned, tune};
+use metricopt_host::foreign::GuardedTask;
 use metricopt_sdk::tch::{Device, Kind as Dtype, Reduction, Tensor};
 use metricopt_sdk::{
     Batch, Call, Context, Data, Description, Direction, DynMetric, DynTask, Emit, Error, Kind,
@@ -178,7 +179,7 @@ fn with_observer<T>(
     run(&Observer {
         task,
         metric,
-        metric_label: "test metric".into(),
+        metric_label: "metric `test metric`".into(),
         direction,
         device: Device::Cpu,
         call: Call {
@@ -455,8 +456,11 @@ fn every_candidate_is_emitted_exactly_once() {
             toy: Toy::new(1.0),
             emissions,
         };
+        let careless = GuardedTask::open("task `careless`", Kind::Classification, || {
+            Ok(Box::new(careless))
+        });
         with_observer(
-            &careless,
+            &careless.unwrap(),
             &counting(balanced_error),
             Direction::Minimise,
             &|| false,

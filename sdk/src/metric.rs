@@ -200,7 +200,7 @@ impl<M: Metric> Drop for Configured<M> {
 impl<M: Metric> DynMetric for Configured<M> {
     fn evaluate(&self, views: &Views<'_>, _: &Call<'_>) -> Result<f64> {
         let value = self.0.evaluate(M::Input::from_views(views)?)?;
-        within(M::RANGE, value, M::NAME)
+        within(M::RANGE, value)
     }
 
     fn evaluate_many(&self, candidates: &[Views<'_>], call: &Call<'_>) -> Option<Result<Vec<f64>>> {
@@ -209,15 +209,14 @@ impl<M: Metric> DynMetric for Configured<M> {
             let values = self.0.evaluate_many(&inputs?, call)?;
             if values.len() != candidates.len() {
                 return Err(Error::failed(format!(
-                    "metric `{}` returned {} values for {} candidates",
-                    M::NAME,
+                    "returned {} values for {} candidates",
                     values.len(),
                     candidates.len()
                 )));
             }
             values
                 .into_iter()
-                .map(|value| within(M::RANGE, value, M::NAME))
+                .map(|value| within(M::RANGE, value))
                 .collect()
         })
     }
@@ -228,12 +227,12 @@ impl<M: Metric> DynMetric for Configured<M> {
 }
 
 /// Holds a metric to its range.
-pub(crate) fn within((low, high): (f64, f64), value: f64, name: &str) -> Result<f64> {
+pub(crate) fn within((low, high): (f64, f64), value: f64) -> Result<f64> {
     // Rounding may carry a sum of ratios past its bound by a few units in the last place.
     let slack = 1e-9 * (high - low).min(1.0);
     if !value.is_finite() || value < low - slack || value > high + slack {
         return Err(Error::failed(format!(
-            "metric `{name}` returned {value}, outside its range [{low}, {high}]"
+            "returned {value}, outside its range [{low}, {high}]"
         )));
     }
     Ok(value.clamp(low, high))

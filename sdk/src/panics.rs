@@ -1,9 +1,11 @@
 //! Panics become errors that say what panicked, why and where.
 
+use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, Once, PoisonError};
 
 use crate::{Error, Result};
@@ -24,6 +26,30 @@ struct Place {
     backtrace: Option<String>,
 }
 
+/// Whether panics that nobody catches, on threads that an author started, go to the log.
+static LOG_OTHERS: AtomicBool = AtomicBool::new(false);
+
+/// From here on panics that nobody catches go to the log: in a loaded plugin, where the log says whose they are.
+pub(crate) fn log_others() {
+    install_hook();
+    LOG_OTHERS.store(true, Ordering::Relaxed);
+}
+
+/// What a panic said.
+fn message(payload: &(dyn Any + Send)) -> String {
+    let text = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    // libtorch appends its C++ stack, with which a user can do nothing.
+    let end = ["\\nException raised from", "\nException raised from"]
+        .iter()
+        .filter_map(|stack| text.find(stack))
+        .min();
+    text[..end.unwrap_or(text.len())].to_owned()
+}
+
 /// Keeps caught panics off standard error and remembers where they happened.
 fn install_hook() {
     static INSTALLED: Once = Once::new();
@@ -40,10 +66,13 @@ fn install_hook() {
                     .then(|| backtrace.to_string()),
             };
             *ELSEWHERE.lock().unwrap_or_else(PoisonError::into_inner) = Some(place.clone());
-            if DEPTH.get() == 0 {
-                previous(info);
-            } else {
+            if DEPTH.get() > 0 {
                 HERE.set(Some(place));
+            } else if LOG_OTHERS.load(Ordering::Relaxed) {
+                let message = message(info.payload());
+                tracing::error!("a thread panicked: {message} (at {})", place.location);
+            } else {
+                previous(info);
             }
         }));
     });
@@ -96,11 +125,7 @@ pub fn catch<T>(call: impl FnOnce() -> T) -> Result<T, Panic> {
     let result = panic::catch_unwind(AssertUnwindSafe(call));
     DEPTH.set(DEPTH.get() - 1);
     result.map_err(|payload| {
-        let message = payload
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| payload.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "no message".to_owned());
+        let message = message(payload.as_ref());
         // What a panic carries may panic when it is dropped: nobody needs it any more.
         std::mem::forget(payload);
         let elsewhere = || {

@@ -66,9 +66,12 @@ pub(super) fn plugin_logger() -> Arc<PluginLogger> {
     Arc::new(say)
 }
 
-/// The plugin of an event that was compiled in: its crate, as users know it.
+/// The plugin of an event that was compiled in: its crate, as users know it. The SDK speaks of things by their names.
 fn plugin_of(target: &str) -> String {
     let name = target.split("::").next().unwrap_or_default();
+    if name == "metricopt_sdk" {
+        return String::new();
+    }
     name.strip_prefix("metricopt_")
         .unwrap_or(name)
         .replace('_', "-")
@@ -88,5 +91,9 @@ fn say(level: Level, plugin: &str, message: &str) {
     } else {
         ("", "")
     };
-    progress::say_line(&format!("{start}{name}:{end} [{plugin}] {message}"));
+    let plugin = match plugin {
+        "" => String::new(),
+        plugin => format!(" [{plugin}]"),
+    };
+    progress::say_line(&format!("{start}{name}:{end}{plugin} {message}"));
 }

@@ -154,12 +154,13 @@ fn unknown(typed: &str, path: &SearchPath, registry: &Registry) -> Error {
             "for the file in the current directory write `./{typed}`"
         ));
     }
+    let close = !suggest::similar(typed, built_in.iter().copied()).is_empty();
     let error = error.hint(suggest::hint(typed, built_in));
-    match directories.as_slice() {
-        [] => error,
-        directories => error.hint(format!(
-            "no library of that name is in {}; a plugin in a file is given by its path",
-            directories.join(", ")
-        )),
+    if close || directories.is_empty() {
+        return error;
     }
+    error.hint(format!(
+        "no library of that name is in {}; a plugin in a file is given by its path",
+        directories.join(", ")
+    ))
 }

@@ -223,7 +223,7 @@ impl Run {
             call,
         };
         let config = plan.layers.task(plan.task)?;
-        let task = GuardedTask::open(plan.task_label.as_str(), || {
+        let task = GuardedTask::open(plan.task_label.as_str(), plan.task.kind, || {
             plan.task.open(config, &context)
         })?;
         for (name, fact) in task.describe().facts {

@@ -63,35 +63,15 @@ impl Observer<'_> {
     ///
     /// # Errors
     ///
-    /// Those of the task and of `each`, or that a candidate was not emitted exactly once.
+    /// Those of the task and of `each`.
     pub fn predict(
         &self,
         phis: &[impl AsRef<[f32]>],
         rows: &Rows,
         each: &mut dyn FnMut(usize, &[Views<'_>]) -> Result<()>,
     ) -> Result<()> {
-        let mut emitted = vec![false; phis.len()];
-        self.task.predict(&self.tensor(phis)?, rows, &self.call, &mut |first, views| {
-            let slots = first
-                .checked_add(views.len())
-                .and_then(|end| emitted.get_mut(first..end))
-                .filter(|slots| !slots.contains(&true))
-                .ok_or_else(|| {
-                    Error::failed(format!(
-                        "the task emitted candidates {first}..{} of {}, which is out of range or twice",
-                        first + views.len(),
-                        phis.len()
-                    ))
-                })?;
-            slots.fill(true);
-            each(first, views)
-        })?;
-        match emitted.iter().position(|done| !done) {
-            Some(missing) => Err(Error::failed(format!(
-                "the task emitted no prediction for candidate {missing}"
-            ))),
-            None => Ok(()),
-        }
+        self.task
+            .predict(&self.tensor(phis)?, rows, &self.call, each)
     }
 
     /// Natural metric values of the candidates; counts nothing.

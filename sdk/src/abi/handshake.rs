@@ -35,6 +35,17 @@ pub fn target() -> String {
 /// `host` must be what the ABI says, for the life of the process.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn metricopt_plugin_v1(host: *const Host) -> *const Plugin {
+    panics::log_others();
+    // SAFETY: as the caller vouches.
+    unsafe { offer(host) }
+}
+
+/// As [`metricopt_plugin_v1`], for whatever binary this is.
+///
+/// # Safety
+///
+/// `host` must be what the ABI says, for the life of the process.
+unsafe fn offer(host: *const Host) -> *const Plugin {
     struct First(*const Plugin);
     // SAFETY: written once, then only read; what it points to is never freed.
     unsafe impl Send for First {}
@@ -167,8 +178,8 @@ pub unsafe fn negotiate(
 /// ```
 pub fn in_process() -> Result<Vec<Offer>> {
     let host = log::host(Level::Warning, Box::new(|_, _, _| {}));
-    // SAFETY: the function of this binary, and a host struct that is never freed.
-    let plugin = unsafe { metricopt_plugin_v1(host) };
+    // SAFETY: the host struct is never freed.
+    let plugin = unsafe { offer(host) };
     if plugin.is_null() {
         return Ok(Vec::new());
     }

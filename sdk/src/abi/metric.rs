@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::ffi::c_void;
 use std::mem::size_of;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use super::failure::{Status, failure, run};
 use super::text::Collector;
@@ -226,15 +226,12 @@ pub(super) unsafe fn import(table: *const MetricTable) -> Result<MetricEntry> {
     // SAFETY: as the caller vouches.
     let (schema, defaults) =
         unsafe { documents_from(table.docs, table.schema, table.defaults) }.map_err(explain)?;
-    let about = Arc::new(About {
-        name: name.clone(),
-        range: (table.low, table.high),
-    });
+    let range = (table.low, table.high);
     let mut entry = MetricEntry::new(name, kind, move |config| {
-        Loaded::create(&table, &about, config).map(|metric| Box::new(metric) as _)
+        Loaded::create(&table, range, config).map(|metric| Box::new(metric) as _)
     });
     entry.direction = direction;
-    entry.range = (table.low, table.high);
+    entry.range = range;
     entry.rank_based = table.flags & metric_flags::RANK_BASED != 0;
     entry.population = table.evaluate_many.is_some();
     entry.schema = schema;
@@ -315,17 +312,11 @@ pub(super) unsafe fn documents_from(
     Ok((schema, defaults))
 }
 
-/// What all handles of a loaded metric share.
-struct About {
-    name: String,
-    range: (f64, f64),
-}
-
 /// A configured metric behind a handle.
 struct Loaded {
     table: MetricTable,
     handle: *mut c_void,
-    about: Arc<About>,
+    range: (f64, f64),
     config: Value,
     /// Who is inside, unless the metric declares itself concurrent.
     turn: Option<Mutex<()>>,
@@ -343,7 +334,7 @@ unsafe impl Send for MetricTable {}
 unsafe impl Sync for MetricTable {}
 
 impl Loaded {
-    fn create(table: &MetricTable, about: &Arc<About>, config: &Value) -> Result<Self> {
+    fn create(table: &MetricTable, range: (f64, f64), config: &Value) -> Result<Self> {
         let mut handle = std::ptr::null_mut();
         let mut error = Collector::default();
         let text = config.to_string();
@@ -365,7 +356,7 @@ impl Loaded {
         let mut this = Self {
             table: *table,
             handle,
-            about: about.clone(),
+            range,
             config: config.clone(),
             turn: (table.flags & metric_flags::CONCURRENT == 0).then(Mutex::default),
             panicked: AtomicBool::new(false),
@@ -428,7 +419,7 @@ impl DynMetric for Loaded {
                 )
             })
         })?;
-        within(self.about.range, value, &self.about.name)
+        within(self.range, value)
     }
 
     fn evaluate_many(
@@ -455,9 +446,7 @@ impl DynMetric for Loaded {
         });
         Some(done.and_then(|()| {
             let values = values.into_iter();
-            values
-                .map(|value| within(self.about.range, value, &self.about.name))
-                .collect()
+            values.map(|value| within(self.range, value)).collect()
         }))
     }
 

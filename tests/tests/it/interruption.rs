@@ -2,7 +2,7 @@
 
 #![cfg(unix)]
 
-use crate::support::{Place, fails, host_program, set};
+use crate::support::{Place, Way, fails, host_program, set};
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -257,4 +257,34 @@ fn a_cache_that_cannot_be_written_is_told() {
         "{error}"
     );
     assert!(!place.path("run").exists());
+}
+
+/// Nobody waits for a metric that never returns: neither the user who asks twice, nor the one who asks once.
+#[test]
+fn a_metric_that_never_returns_is_left_behind() {
+    for (way, asks) in [(Way::CompiledIn, 2), (Way::Loaded, 2), (Way::Loaded, 1)] {
+        let place = Place::new();
+        let arguments = ["--metric", "misbehaving:how=forever,after=2"];
+        let child = start(&place.test_run_by(way, "run", &arguments));
+        wait_for(&place.path("run/config.toml"));
+        std::thread::sleep(Duration::from_millis(500));
+        for _ in 0..asks {
+            let process = child.id().to_string();
+            assert!(
+                Command::new("kill")
+                    .args(["-INT", &process])
+                    .status()
+                    .unwrap()
+                    .success()
+            );
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(output.stdout.is_empty());
+        let busy = format!("{} was busy for ", way.label("metric `misbehaving`"));
+        assert!(stderr.contains(&busy), "no `{busy}` in {stderr}");
+        assert!(!place.path("run").exists());
+    }
 }

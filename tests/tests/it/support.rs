@@ -66,6 +66,11 @@ impl Place {
             .args(arguments)
             .current_dir(self.0.path())
             .env("METRICOPT_CACHE", self.path("cache"))
+            .env("XDG_DATA_HOME", self.path("data"))
+            // Whoever owns the checkout that these tests were built in.
+            .env("METRICOPT_ALLOW_WRITABLE_PLUGINS", "1")
+            .env_remove("METRICOPT_PLUGIN_PATH")
+            .env_remove("METRICOPT_LOG")
             .env("RUST_BACKTRACE", "0");
         command
     }
@@ -78,6 +83,18 @@ impl Place {
     /// The same with a test metric.
     pub(crate) fn test_run(&self, out: &str, arguments: &[&str]) -> Command {
         self.test_host(&quick(out, arguments))
+    }
+
+    /// The same with a test metric that is compiled in or loaded.
+    pub(crate) fn test_run_by(&self, way: Way, out: &str, arguments: &[&str]) -> Command {
+        match way {
+            Way::CompiledIn => self.test_run(out, arguments),
+            Way::Loaded => {
+                let library = library("metricopt_misbehaving");
+                let plugin = ["--plugin", library.to_str().unwrap()];
+                self.run(out, &[&plugin, arguments].concat())
+            }
+        }
     }
 
     /// Names of the files in a folder, sorted.
@@ -125,6 +142,38 @@ impl Place {
             }
         }
     }
+}
+
+/// The two ways in which a plugin comes into a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    CompiledIn,
+    Loaded,
+}
+
+impl Way {
+    pub(crate) const BOTH: [Self; 2] = [Self::CompiledIn, Self::Loaded];
+
+    /// What something of the test plugin is called in messages.
+    pub(crate) fn label(self, thing: &str) -> String {
+        match self {
+            Self::CompiledIn => thing.to_owned(),
+            Self::Loaded => format!("{thing} of plugin `misbehaving`"),
+        }
+    }
+}
+
+/// The library of a workspace member that these tests depend on: Cargo builds it beside the tests themselves.
+pub(crate) fn library(crate_name: &str) -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let name = format!(
+        "{}{crate_name}{}",
+        std::env::consts::DLL_PREFIX,
+        std::env::consts::DLL_SUFFIX
+    );
+    let path = tests.parent().unwrap().join(name);
+    assert!(path.is_file(), "no library at `{}`", path.display());
+    path
 }
 
 fn quick<'a>(out: &'a str, arguments: &[&'a str]) -> Vec<&'a str> {
