@@ -125,7 +125,7 @@ typedef struct metricopt_dl_data_type {
 
 /* `DLTensor`; here always in the memory of the CPU, row-major and contiguous. */
 typedef struct metricopt_dl_tensor {
-    void *data;                   /* First element, aligned for its type, to be read only; may be null if there is none. */
+    void *data;                   /* First element, aligned, to be read only; may be null if there is none. */
     metricopt_dl_device device;   /* Where the elements are. */
     int32_t ndim;                 /* Number of dimensions; 0 for a single number. */
     metricopt_dl_data_type dtype; /* Type of the elements. */
@@ -421,7 +421,7 @@ static inline void metricopt_write(metricopt_sink sink, const char *text) {
     }
 }
 
-/* Begins the message of an error; `kind` is "undefined", "data" or "". The next three functions add to it and end it. */
+/* Begins the message of an error of the kind "undefined", "data" or "". The next three functions add to it and end it. */
 static inline void metricopt_begin_error(metricopt_sink error, const char *kind) {
     metricopt_write(error, "{\"kind\":\"");
     metricopt_write(error, kind);
@@ -554,6 +554,7 @@ static inline int32_t metricopt_bad_tensor(const metricopt_view *view, const cha
 static inline int32_t metricopt_elements(const metricopt_view *view, uint8_t code, uint8_t bits, int32_t ndim,
                                          const void **data, size_t *len, metricopt_sink error) {
     const metricopt_dl_tensor *tensor = &view->tensor;
+    size_t product = 1;
     int32_t at;
     if (tensor->device.device_type != METRICOPT_DL_CPU || tensor->strides != NULL) {
         return metricopt_bad_tensor(view, "is not contiguous in the memory of the CPU", error);
@@ -564,30 +565,32 @@ static inline int32_t metricopt_elements(const metricopt_view *view, uint8_t cod
     if (tensor->ndim < 0 || (ndim >= 0 && tensor->ndim != ndim)) {
         return metricopt_bad_tensor(view, "has a number of dimensions that is not expected", error);
     }
-    *len = 1;
     for (at = 0; at < tensor->ndim; at++) {
         int64_t extent = tensor->shape[at];
-        if (extent < 0 || (extent > 0 && *len > SIZE_MAX / 8 / (size_t)extent)) {
+        if (extent < 0 || (extent > 0 && product > SIZE_MAX / 8 / (size_t)extent)) {
             return metricopt_bad_tensor(view, "has an impossible shape", error);
         }
-        *len *= (size_t)extent;
+        product *= (size_t)extent;
     }
-    if (*len > 0 && tensor->data == NULL) {
+    if (product > 0 && tensor->data == NULL) {
         return metricopt_bad_tensor(view, "has a null pointer", error);
     }
     *data = tensor->data == NULL ? NULL : (const char *)tensor->data + tensor->byte_offset;
+    *len = product;
     return METRICOPT_OK;
 }
 
 /*
  * Finds a tensor and gives its elements, row-major, and their number, which is the product of its extents. `ndim` is
- * the number of dimensions it must have, negative for any; `metricopt_find` gives its shape.
+ * the number of dimensions it must have, negative for any; `metricopt_find` gives its shape. Where it fails both are
+ * null and 0.
  */
 static inline int32_t metricopt_get_f32(const metricopt_view *views, size_t views_len, const char *name, int32_t ndim,
                                         const float **data, size_t *len, metricopt_sink error) {
     const metricopt_view *view;
     const void *elements = NULL;
     int32_t status = metricopt_get(views, views_len, name, &view, error);
+    *len = 0;
     if (status == METRICOPT_OK) {
         status = metricopt_elements(view, METRICOPT_DL_FLOAT, 32, ndim, &elements, len, error);
     }
@@ -601,6 +604,7 @@ static inline int32_t metricopt_get_f64(const metricopt_view *views, size_t view
     const metricopt_view *view;
     const void *elements = NULL;
     int32_t status = metricopt_get(views, views_len, name, &view, error);
+    *len = 0;
     if (status == METRICOPT_OK) {
         status = metricopt_elements(view, METRICOPT_DL_FLOAT, 64, ndim, &elements, len, error);
     }
@@ -614,6 +618,7 @@ static inline int32_t metricopt_get_i64(const metricopt_view *views, size_t view
     const metricopt_view *view;
     const void *elements = NULL;
     int32_t status = metricopt_get(views, views_len, name, &view, error);
+    *len = 0;
     if (status == METRICOPT_OK) {
         status = metricopt_elements(view, METRICOPT_DL_INT, 64, ndim, &elements, len, error);
     }
@@ -627,6 +632,7 @@ static inline int32_t metricopt_get_u8(const metricopt_view *views, size_t views
     const metricopt_view *view;
     const void *elements = NULL;
     int32_t status = metricopt_get(views, views_len, name, &view, error);
+    *len = 0;
     if (status == METRICOPT_OK) {
         status = metricopt_elements(view, METRICOPT_DL_UINT, 8, ndim, &elements, len, error);
     }
@@ -649,8 +655,9 @@ typedef struct metricopt_classification {
 static inline int32_t metricopt_get_classification(const metricopt_view *views, size_t views_len,
                                                    metricopt_classification *input, metricopt_sink error) {
     const metricopt_view *scores, *labels;
-    size_t scores_len, at;
+    size_t scores_len = 0, at;
     int32_t status = metricopt_get(views, views_len, "scores", &scores, error);
+    memset(input, 0, sizeof *input);
     if (status == METRICOPT_OK) {
         status = metricopt_get(views, views_len, "labels", &labels, error);
     }
@@ -701,14 +708,14 @@ static inline int32_t metricopt_get_classification(const metricopt_view *views, 
     return METRICOPT_OK;
 }
 
-/* Fails unless each score is a probability: call it before `metricopt_decision` on binary scores. */
-static inline int32_t metricopt_check_probabilities(const metricopt_classification *input, metricopt_sink error) {
-    size_t at;
-    for (at = 0; at < input->rows * input->columns; at++) {
-        if (!(input->scores[at] >= 0.0f && input->scores[at] <= 1.0f)) {
+/* Fails if a sample cannot be assigned to a class: binary scores must be probabilities. */
+static inline int32_t metricopt_check_decisions(const metricopt_classification *input, metricopt_sink error) {
+    size_t row;
+    for (row = 0; input->columns == 1 && row < input->rows; row++) {
+        if (!(input->scores[row] >= 0.0f && input->scores[row] <= 1.0f)) {
             metricopt_begin_error(error, "data");
             metricopt_add_text(error, metricopt_text("tensor `scores` holds no probability at row "));
-            metricopt_add_integer(error, (int64_t)(at / input->columns));
+            metricopt_add_integer(error, (int64_t)row);
             return metricopt_end_error(error, METRICOPT_ERROR);
         }
     }
@@ -717,7 +724,7 @@ static inline int32_t metricopt_check_probabilities(const metricopt_classificati
 
 /*
  * The class that a sample is assigned to: for binary scores 1 where the probability is at least 0.5, else the class
- * with the largest score, the first of equals.
+ * with the largest score, the first of equals. Call `metricopt_check_decisions` before.
  */
 static inline size_t metricopt_decision(const metricopt_classification *input, size_t row) {
     const float *scores = input->scores + row * input->columns;
