@@ -16,23 +16,23 @@ static const metricopt_host *the_host = NULL;
 /* ---------------------------------------------------------------------------------------------------- options */
 
 /* A configured metric: what a handle points to. Never written after `create`, so threads may share it. */
-typedef struct {
+struct costs {
     double false_positive;
     double false_negative;
     double confusion;
-} costs;
+};
 
 /* One option: what it is called, where it goes, and what is allowed. */
-typedef struct {
+struct option {
     const char *name;
     double *value;
     int may_be_zero;
-} option;
+};
 
 static int32_t create(const void *context, metricopt_str config, void **handle, metricopt_sink error) {
     /* The defaults again, for a host that leaves out what the user did not set. */
-    costs read = {.false_positive = 1.0, .false_negative = 10.0, .confusion = 1.0};
-    const option options[] = {
+    struct costs read = {.false_positive = 1.0, .false_negative = 10.0, .confusion = 1.0};
+    const struct option options[] = {
         {"false_positive", &read.false_positive, 0},
         {"false_negative", &read.false_negative, 0},
         {"confusion", &read.confusion, 1},
@@ -58,7 +58,7 @@ static int32_t create(const void *context, metricopt_str config, void **handle, 
     }
 
     /* The handle is ours until `destroy`; the host never looks inside. */
-    costs *kept = malloc(sizeof *kept);
+    struct costs *kept = malloc(sizeof *kept);
     if (kept == NULL) {
         return metricopt_fail(error, METRICOPT_ERROR, "out of memory");
     }
@@ -74,7 +74,7 @@ static void destroy(void *handle) {
 /* ------------------------------------------------------------------------------------------------- arithmetic */
 
 /* What the cheapest constant decision costs; above 0. Only the labels decide it. */
-static int32_t baseline(const costs *costs, const metricopt_classification *input, double *cheapest,
+static int32_t baseline(const struct costs *costs, const metricopt_classification *input, double *cheapest,
                         metricopt_sink error) {
     /* Before anything is allocated: a tensor without rows may claim any number of columns. */
     if (input->rows == 0) {
@@ -104,8 +104,8 @@ static int32_t baseline(const costs *costs, const metricopt_classification *inpu
     return METRICOPT_OK;
 }
 
-static int32_t relative_to(double baseline, const costs *costs, const metricopt_classification *input, double *value,
-                           metricopt_sink error) {
+static int32_t relative_to(double cheapest, const struct costs *costs, const metricopt_classification *input,
+                           double *value, metricopt_sink error) {
     uint64_t false_positives = 0, false_negatives = 0, mixed_up = 0;
     int32_t status = metricopt_check_decisions(input, error);
     if (status != METRICOPT_OK) {
@@ -120,7 +120,7 @@ static int32_t relative_to(double baseline, const costs *costs, const metricopt_
     }
     double cost = costs->false_positive * (double)false_positives + costs->false_negative * (double)false_negatives +
                   costs->confusion * (double)mixed_up;
-    *value = cost / baseline;
+    *value = cost / cheapest;
     if (*value > 1.0) {
         metricopt_log(the_host, METRICOPT_LOG_DEBUG, "example-realistic-c", "a constant decision would cost less");
     }

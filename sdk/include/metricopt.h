@@ -421,7 +421,7 @@ static inline void metricopt_write(metricopt_sink sink, const char *text) {
     }
 }
 
-/* Begins the message of an error of the kind "undefined", "data" or "". The next three functions add to it and end it. */
+/* Begins the message of an error of kind "undefined", "data" or "". The next three functions add to it and end it. */
 static inline void metricopt_begin_error(metricopt_sink error, const char *kind) {
     metricopt_write(error, "{\"kind\":\"");
     metricopt_write(error, kind);
