@@ -169,7 +169,12 @@ fn a_wrong_claim_fails() {
             "offsetof(metricopt_call, threads) == 8",
             "offsetof(metricopt_call, threads) == 12",
         ),
-        (Language::C, "metricopt_sink: 1", "metricopt_str: 1"),
+        (Language::C, "metricopt_str: 1", "metricopt_sink: 1"),
+        (
+            Language::C,
+            "void (*)(void *, metricopt_str): 1",
+            "void (*)(void *, metricopt_sink): 1",
+        ),
         (
             Language::Cpp,
             "<decltype(metricopt_rows::seed), uint64_t>",
