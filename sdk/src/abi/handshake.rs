@@ -308,3 +308,6 @@ fn garbled(error: Error) -> Error {
         .context("the plugin does not keep to ABI 1")
         .hint("this is a fault of the plugin: rebuild it with the SDK of this host, or report it to its author")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,8 @@
 use metricopt_metrics as _;
-use metricopt_sdk::{Kind, registrations};
+use metricopt_sdk::{Kind, MetricEntry, registrations};
+use serde_json::json;
 
-use crate::support::metrics;
+use crate::support::{loaded, metrics};
 
 const NAMES: [&str; 14] = [
     "accuracy",
@@ -45,5 +46,23 @@ fn each_is_documented_and_works_as_it_comes() {
             entry.name
         );
         assert!(entry.create(&entry.defaults).is_ok(), "{}", entry.name);
+    }
+}
+
+/// Through the tables of the ABI, as from a library.
+#[test]
+fn each_says_the_same_of_itself_when_loaded() {
+    assert_eq!(metrics().len(), loaded().len());
+    for (compiled_in, loaded) in metrics().iter().zip(loaded()) {
+        assert_eq!(compiled_in.name, loaded.name);
+        assert_eq!(compiled_in.kind, loaded.kind);
+        assert_eq!(compiled_in.direction, loaded.direction);
+        assert_eq!(compiled_in.range, loaded.range);
+        assert_eq!(compiled_in.rank_based, loaded.rank_based);
+        assert_eq!(compiled_in.population, loaded.population);
+        assert_eq!(compiled_in.schema, loaded.schema);
+        assert_eq!(compiled_in.defaults, loaded.defaults);
+        let config = |entry: &MetricEntry| entry.create(&json!({})).unwrap().config();
+        assert_eq!(config(compiled_in), config(loaded));
     }
 }

@@ -1,7 +1,7 @@
 //! What the tests share.
 
 use metricopt_sdk::{
-    Call, Classification, Make, MetricEntry, OwnedClassification, Result, registrations,
+    Call, Classification, Make, MetricEntry, OwnedClassification, Result, abi, registrations,
 };
 use serde_json::Value;
 use std::sync::LazyLock;
@@ -30,15 +30,41 @@ pub(crate) fn metrics() -> &'static [MetricEntry] {
     &METRICS
 }
 
-/// The value of the metric of that name, through everything that stands between a host and it.
+/// The same metrics as a host sees them that loaded this crate from a library.
+pub(crate) fn loaded() -> &'static [MetricEntry] {
+    static LOADED: LazyLock<Vec<MetricEntry>> = LazyLock::new(|| {
+        let offers = abi::in_process().unwrap();
+        offers.into_iter().flat_map(|offer| offer.metrics).collect()
+    });
+    &LOADED
+}
+
+/// The value of the metric of that name, through everything that stands between a host and it. It is computed both ways,
+/// compiled in and through the tables of the ABI, which must agree to the last bit, or to the last word of the error.
+#[track_caller]
 pub(crate) fn evaluate(name: &str, config: &Value, input: &OwnedClassification) -> Result<f64> {
-    let entry = metrics().iter().find(|entry| entry.name == name).unwrap();
-    let metric = entry.create(config)?;
-    let call = Call {
-        threads: 1,
-        cancelled: &|| false,
+    let [compiled_in, through_tables] = [metrics(), loaded()].map(|entries| {
+        let entry = entries.iter().find(|entry| entry.name == name).unwrap();
+        let metric = entry.create(config)?;
+        let call = Call {
+            threads: 1,
+            cancelled: &|| false,
+        };
+        input.with_views(|views| metric.evaluate(views, &call))
+    });
+    let comparable = |outcome: &Result<f64>| {
+        let parts = outcome.as_ref().map(|value| value.to_bits());
+        parts.map_err(|error| {
+            let text = (error.to_string(), error.hints().to_vec());
+            (error.kind(), text, error.causes().to_vec())
+        })
     };
-    input.with_views(|views| metric.evaluate(views, &call))
+    assert_eq!(
+        comparable(&compiled_in),
+        comparable(&through_tables),
+        "{name} {config}"
+    );
+    compiled_in
 }
 
 #[track_caller]
