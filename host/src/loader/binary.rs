@@ -48,6 +48,7 @@ fn not_a_library(path: &Path) -> Error {
     let what = match start.as_slice() {
         [] => "is empty",
         b"!<arch>\n" => "is a static library (an archive)",
+        [0x7F, b'E', b'L', b'F', ..] | [0xCF, 0xFA, 0xED, 0xFE, ..] => return cut_off(),
         _ => "is not a library",
     };
     Error::configuration(what).hint(BUILD_HINT)
@@ -78,15 +79,16 @@ fn check_target<'a>(library: &object::File<'a, impl object::ReadRef<'a>>) -> Res
     .hint(format!("build the plugin on, or for, `{ARCH}-{OS}`")))
 }
 
+fn cut_off() -> Error {
+    Error::configuration("is cut off or damaged: its header promises more than the file holds")
+        .hint("copy or build it again")
+}
+
 /// The loader of the system maps what the header promises; where the file ends before, the process dies.
 fn check_whole<'a>(
     library: &object::File<'a, impl object::ReadRef<'a>>,
     length: u64,
 ) -> Result<()> {
-    let cut_off = || {
-        Error::configuration("is cut off or damaged: its header promises more than the file holds")
-            .hint("copy or build it again")
-    };
     let mut segments = 0;
     for segment in library.segments() {
         let (offset, size) = segment.file_range();

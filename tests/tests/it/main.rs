@@ -10,6 +10,8 @@ mod configuration;
 mod determinism;
 mod interruption;
 mod misbehaving;
+mod plugins;
+mod refusals;
 mod reproduce;
 mod results;
 mod score;
