@@ -176,7 +176,7 @@ fn metrics_of_a_loaded_plugin_can_be_described_and_scored() {
             &[
                 "score",
                 "--metric",
-                "misbehaving:hwo=panic",
+                "misbehaving:afer=3",
                 "--predictions",
                 "x",
             ][..],
@@ -186,7 +186,7 @@ fn metrics_of_a_loaded_plugin_can_be_described_and_scored() {
     );
     typo.assert().code(2);
     let error = crate::support::fails(typo, 2);
-    assert!(error.contains("did you mean `how`?"), "{error}");
+    assert!(error.contains("did you mean `after`?"), "{error}");
 }
 
 #[test]
