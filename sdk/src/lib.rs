@@ -7,6 +7,7 @@
 //!   Needs no libtorch.
 //! * [`Task`] (feature `torch`): data, a frozen network with an adapter, and a surrogate loss.
 //! * [`register!`]: one line that makes either known to the host.
+//! * [`testkit`]: laws that every metric obeys, checked by one line of a test.
 //!
 //! ```
 //! use metricopt_sdk::prelude::*;
@@ -49,6 +50,7 @@ mod registration;
 mod rows;
 #[cfg(feature = "torch")]
 mod task;
+pub mod testkit;
 mod view;
 
 pub use call::Call;
