@@ -9,6 +9,7 @@ pub mod config;
 pub mod device;
 pub mod engine;
 pub mod metric_spec;
+pub mod predictions_file;
 pub mod registry;
 pub mod run;
 pub mod suggest;

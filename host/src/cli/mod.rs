@@ -4,6 +4,7 @@
 
 mod describe;
 mod list;
+mod opened;
 mod progress;
 mod run;
 mod score;
