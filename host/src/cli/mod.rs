@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stderr, reason = "this is where people are spoken to")]
 
+mod check_metric;
 mod describe;
 mod list;
 mod opened;
@@ -31,6 +32,7 @@ Examples:
   host run --plugin tabular --metric aucpr        for another metric
   host describe tabular                           what a task can be told
   host list                                       all plugins, tasks and metrics
+  host check-metric f1                            whether a metric keeps its promises
 
 Results go to standard output, everything else to standard error.
 Exit codes: 0 done, 1 failed, 2 usage.";
@@ -41,6 +43,7 @@ enum Command {
     Describe(describe::Describe),
     Run(run::Run),
     Score(score::Score),
+    CheckMetric(check_metric::CheckMetric),
 }
 
 /// Parses the arguments of the process, runs the command and maps its result to an exit code.
@@ -51,6 +54,7 @@ pub fn main() -> ExitCode {
         Command::Describe(command) => command.execute(),
         Command::Run(command) => command.execute(),
         Command::Score(command) => command.execute(),
+        Command::CheckMetric(command) => command.execute(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

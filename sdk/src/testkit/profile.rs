@@ -3,7 +3,7 @@
 use serde::Serialize;
 use std::fmt;
 
-use super::report::short;
+use super::report::{short, shorter};
 
 /// In one word, how a metric changes along a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -187,22 +187,57 @@ impl fmt::Display for Profile {
         }
         if self.distinct > 1 && points >= FEWEST {
             let explained = 100.0 * self.explained;
-            write!(formatter, ", {explained:.0} % of it along a smooth curve")?;
+            write!(formatter, ", a smooth curve explains {explained:.0} %")?;
         }
         if self.distinct > 1 && 2 * self.distinct <= points {
-            write!(formatter, " in steps, {} distinct values", self.distinct)?;
+            write!(formatter, ", in steps of {} values", self.distinct)?;
         }
         if let Some(gap) = self.gap.filter(|_| self.distinct > 1) {
-            let (mean, error) = (short(gap.mean), short(gap.standard_error));
-            write!(formatter, "; gap of {mean} ± {error} over folds")?;
-            if !gap.is_visible() {
-                formatter.write_str(", not visible above their noise")?;
-            }
+            let (mean, error) = (shorter(gap.mean), shorter(gap.standard_error));
+            let or_not = if gap.is_visible() {
+                ""
+            } else {
+                ": not visible"
+            };
+            write!(formatter, "; gap {mean} ± {error} over folds{or_not}")?;
         }
         if self.undefined > 0 {
             write!(formatter, "; no value at {} points", self.undefined)?;
         }
         Ok(())
+    }
+}
+
+/// What several lines together say, in a sentence.
+///
+/// ```
+/// use metricopt_sdk::testkit::{self, Profile};
+///
+/// let flat = Profile::of(&[0.0, 0.5, 1.0], &[vec![0.5; 3]]);
+/// assert!(testkit::in_words(&[flat]).starts_with("nothing to follow"));
+/// ```
+pub fn in_words(profiles: &[Profile]) -> String {
+    let count = |shape| {
+        profiles
+            .iter()
+            .filter(|profile| profile.shape == shape)
+            .count()
+    };
+    let lines = profiles.len();
+    let (smooth, flat) = (count(Shape::Smooth), count(Shape::Flat));
+    if smooth > 0 && 2 * smooth >= lines {
+        format!("can be optimised here: smooth on {smooth} of {lines} lines")
+    } else if smooth > 0 {
+        format!(
+            "can hardly be optimised here: smooth on {smooth} of {lines} lines only; more rows would help"
+        )
+    } else if flat == lines && lines > 0 {
+        format!("nothing to follow here: flat on all {lines} lines")
+    } else if count(Shape::Noisy) > 0 {
+        "can hardly be optimised here: no line rises or falls visibly above the noise; more rows would help"
+            .to_owned()
+    } else {
+        "too few values to say whether it can be optimised here".to_owned()
     }
 }
 
@@ -327,7 +362,7 @@ mod tests {
         for steps in [1.0, 2.0, 5.0] {
             let profile = one_fold(|t| (t * steps).floor());
             assert_eq!(profile.shape, Shape::Smooth, "{profile}");
-            assert!(profile.to_string().contains(" in steps, "), "{profile}");
+            assert!(profile.to_string().contains(", in steps of "), "{profile}");
         }
     }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use std::fmt;
 
-use super::profile::Profile;
+use super::profile::{Profile, in_words};
 
 /// A law that every metric obeys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -223,22 +223,34 @@ impl fmt::Display for Report {
         for profile in &self.profiles {
             writeln!(formatter, "  {profile}")?;
         }
+        if !self.profiles.is_empty() {
+            writeln!(formatter, "{}", in_words(&self.profiles))?;
+        }
         Ok(())
     }
 }
 
 /// Four significant digits: enough to compare by eye.
 pub(crate) fn short(value: f64) -> String {
+    significant(value, 4)
+}
+
+/// Two significant digits.
+pub(crate) fn shorter(value: f64) -> String {
+    significant(value, 2)
+}
+
+fn significant(value: f64, digits: i32) -> String {
     if value == 0.0 || !value.is_finite() {
         return format!("{value}");
     }
-    let digits = 3 - value.abs().log10().floor() as i32;
-    if !(-3..=8).contains(&digits) {
-        let text = format!("{value:.3e}");
+    let decimals = digits - 1 - value.abs().log10().floor() as i32;
+    if !(-3..=8).contains(&decimals) {
+        let text = format!("{value:.*e}", (digits - 1) as usize);
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
         return format!("{}e{exponent}", without_zeros(mantissa));
     }
-    without_zeros(&format!("{value:.*}", digits.max(0) as usize)).to_owned()
+    without_zeros(&format!("{value:.*}", decimals.max(0) as usize)).to_owned()
 }
 
 /// Without the zeros at the end of a fraction.

@@ -32,7 +32,7 @@ impl Trial<'_> {
                 .map(|at| mean(&seeds.iter().map(|steps| steps[at]).collect::<Vec<_>>()))
                 .collect();
             let shown: Vec<String> = means.iter().map(|&value| short(value)).collect();
-            let curve = format!("{} {}", source.name(), shown.join(", "));
+            let curve = format!("{} {}", source.name(), shown.join(" "));
             if seeds.iter().flatten().all(|&value| close(value, means[0])) {
                 constant.push(curve);
                 continue;
@@ -65,10 +65,7 @@ impl Trial<'_> {
             ),
             _ => Finding::held(
                 Law::Direction,
-                format!(
-                    "{direction}, from random to right predictions: {}",
-                    curves.join("; ")
-                ),
+                format!("{direction}d from random to right: {}", curves.join("; ")),
             ),
         }
     }
