@@ -260,7 +260,7 @@ fn profile_text(task: &TaskEntry, profiles: &Profiles) -> String {
         profiles.folds,
         profiles.width,
         lines.join("\n"),
-        testkit::in_words(&each)
+        testkit::summarise(&each)
     )
 }
 

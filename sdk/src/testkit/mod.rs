@@ -77,7 +77,7 @@ mod sample;
 mod sources;
 mod subject;
 
-pub use profile::{Gap, Profile, Shape, in_words};
+pub use profile::{Gap, Profile, Shape, summarise};
 pub use report::{Finding, Law, Report, Verdict};
 pub use sample::Sample;
 

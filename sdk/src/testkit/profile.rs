@@ -176,7 +176,7 @@ impl fmt::Display for Profile {
         let points = self.points;
         write!(formatter, "{:<7}  ", self.shape.to_string())?;
         match self.points {
-            0 => formatter.write_str("no value at any point")?,
+            0 => return write!(formatter, "no value at any of {} points", self.undefined),
             _ if self.distinct == 1 => {
                 write!(formatter, "{} at all {points} points", short(self.low))?;
             }
@@ -214,9 +214,9 @@ impl fmt::Display for Profile {
 /// use metricopt_sdk::testkit::{self, Profile};
 ///
 /// let flat = Profile::of(&[0.0, 0.5, 1.0], &[vec![0.5; 3]]);
-/// assert!(testkit::in_words(&[flat]).starts_with("nothing to follow"));
+/// assert!(testkit::summarise(&[flat]).starts_with("nothing to follow"));
 /// ```
-pub fn in_words(profiles: &[Profile]) -> String {
+pub fn summarise(profiles: &[Profile]) -> String {
     let count = |shape| {
         profiles
             .iter()
@@ -379,10 +379,7 @@ mod tests {
         assert_eq!(profile.to_string(), "unclear  0 to 1 at 3 points");
         let profile = Profile::of(&[-1.0, 0.0], &[vec![f64::NAN, f64::NAN]]);
         assert_eq!((profile.shape, profile.undefined), (Shape::Unclear, 2));
-        assert_eq!(
-            profile.to_string(),
-            "unclear  no value at any point; no value at 2 points"
-        );
+        assert_eq!(profile.to_string(), "unclear  no value at any of 2 points");
         assert_eq!(Profile::of(&[], &[]).shape, Shape::Unclear);
         assert_eq!(Profile::of(&[0.0, 1.0], &[]).shape, Shape::Unclear);
         assert_eq!(Profile::of(&[0.0, 1.0], &[vec![0.5]]).points, 1);

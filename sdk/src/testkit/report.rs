@@ -3,7 +3,7 @@
 use serde::Serialize;
 use std::fmt;
 
-use super::profile::{Profile, in_words};
+use super::profile::{Profile, summarise};
 
 /// A law that every metric obeys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -110,31 +110,26 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(crate) fn held(law: Law, explanation: impl Into<String>) -> Self {
+    fn new(law: Law, verdict: Verdict, explanation: impl Into<String>) -> Self {
         Self {
             law,
-            verdict: Verdict::Held,
-            explanation: explanation.into(),
-            hint: None,
+            verdict,
+            // One line, whatever a metric says in its errors.
+            explanation: explanation.into().replace('\n', " "),
+            hint: (verdict == Verdict::Broken).then(|| law.hint()),
         }
+    }
+
+    pub(crate) fn held(law: Law, explanation: impl Into<String>) -> Self {
+        Self::new(law, Verdict::Held, explanation)
     }
 
     pub(crate) fn broken(law: Law, explanation: impl Into<String>) -> Self {
-        Self {
-            law,
-            verdict: Verdict::Broken,
-            explanation: explanation.into(),
-            hint: Some(law.hint()),
-        }
+        Self::new(law, Verdict::Broken, explanation)
     }
 
     pub(crate) fn not_applicable(law: Law, explanation: impl Into<String>) -> Self {
-        Self {
-            law,
-            verdict: Verdict::NotApplicable,
-            explanation: explanation.into(),
-            hint: None,
-        }
+        Self::new(law, Verdict::NotApplicable, explanation)
     }
 }
 
@@ -188,11 +183,12 @@ impl fmt::Display for Report {
                 .filter(|found| found.verdict == verdict);
             of_it.count()
         };
+        let held = count(Verdict::Held);
         write!(
             formatter,
-            "metric `{}`: {} laws held, {} broken, {} not applicable\n\n",
+            "metric `{}`: {held} law{} held, {} broken, {} not applicable\n\n",
             self.metric,
-            count(Verdict::Held),
+            plural(held),
             count(Verdict::Broken),
             count(Verdict::NotApplicable)
         )?;
@@ -224,10 +220,15 @@ impl fmt::Display for Report {
             writeln!(formatter, "  {profile}")?;
         }
         if !self.profiles.is_empty() {
-            writeln!(formatter, "{}", in_words(&self.profiles))?;
+            writeln!(formatter, "{}", summarise(&self.profiles))?;
         }
         Ok(())
     }
+}
+
+/// `s` if there is not exactly one.
+pub(crate) fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
 }
 
 /// Four significant digits: enough to compare by eye.

@@ -4,6 +4,7 @@ use serde_json::Value;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Sample;
+use crate::metric::within;
 use crate::{Call, DynMetric, Error, ErrorKind, MetricEntry, Views, panics};
 
 /// A metric under test.
@@ -82,7 +83,10 @@ impl<'a> Subject<'a> {
         let result = self.call(|metric| sample.with_views(|views| metric.evaluate(views, &call)));
         match result {
             Err(panic) => Outcome::Fault(panic),
-            Ok(Ok(value)) => self.judge(value),
+            Ok(Ok(value)) => match self.within(value) {
+                Ok(value) => Outcome::Value(value),
+                Err(fault) => Outcome::Fault(fault),
+            },
             Ok(Err(error)) => match error.kind() {
                 ErrorKind::Undefined | ErrorKind::Data | ErrorKind::Unsupported => {
                     Outcome::NoValue(error)
@@ -104,18 +108,15 @@ impl<'a> Subject<'a> {
         match result {
             Err(panic) => Some(Err(panic)),
             Ok(None) => None,
-            Ok(Some(values)) => Some(values.map_err(|error| error.to_string())),
+            Ok(Some(values)) => Some(match values {
+                Ok(values) => values.into_iter().map(|value| self.within(value)).collect(),
+                Err(error) => Err(error.to_string()),
+            }),
         }
     }
 
-    fn judge(&self, value: f64) -> Outcome {
-        let (low, high) = self.entry.range;
-        if value.is_finite() && value >= low && value <= high {
-            Outcome::Value(value)
-        } else {
-            Outcome::Fault(format!(
-                "returned {value}, outside its range [{low}, {high}]"
-            ))
-        }
+    /// Holds a metric that was not written in Rust to its range too.
+    fn within(&self, value: f64) -> Result<f64, String> {
+        within(self.entry.range, value, &self.entry.name).map_err(|error| error.to_string())
     }
 }

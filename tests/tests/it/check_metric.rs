@@ -182,7 +182,7 @@ fn broken_laws_end_with_1_and_are_named() {
         "{printed}"
     );
     assert!(
-        printed.contains("note: not checked on 3 classes: no value (binary scores only)"),
+        printed.contains("note: not checked on 3-class predictions: no value (binary scores only)"),
         "{printed}"
     );
 

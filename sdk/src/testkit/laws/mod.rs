@@ -60,7 +60,8 @@ impl<'a> Trial<'a> {
                 .all(|(_, outcome)| matches!(outcome, Outcome::NoValue(_)));
             if let (true, Some((_, outcome))) = (refusal, tried.first()) {
                 let (name, why) = (source.name(), outcome.describe());
-                this.notes.push(format!("not checked on {name}: {why}"));
+                this.notes
+                    .push(format!("not checked on {name} predictions: {why}"));
                 this.refused.push(source);
             } else {
                 this.ordinary.extend(tried);
@@ -75,6 +76,11 @@ impl<'a> Trial<'a> {
             } else {
                 this.ordinary.push((sample.clone(), outcome));
             }
+        }
+        if this.valued().next().is_none() {
+            let note =
+                "most laws need predictions that the metric has a value on: give some of your own";
+            this.notes.push(note.to_owned());
         }
         this
     }
@@ -136,9 +142,4 @@ impl<'a> Trial<'a> {
 /// Whether two values are equal but for rounding.
 fn close(a: f64, b: f64) -> bool {
     (a - b).abs() <= TOLERANCE * a.abs().max(b.abs()).max(1.0)
-}
-
-/// For messages: `s` if there is not exactly one.
-fn plural(count: usize) -> &'static str {
-    if count == 1 { "" } else { "s" }
 }

@@ -96,7 +96,7 @@ impl Source for Scores {
     fn name(&self) -> String {
         match self.columns {
             1 => "binary".to_owned(),
-            classes => format!("{classes} classes"),
+            classes => format!("{classes}-class"),
         }
     }
 

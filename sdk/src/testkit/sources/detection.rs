@@ -131,7 +131,7 @@ impl Boxes {
 
 impl Source for Boxes {
     fn name(&self) -> String {
-        "boxes".to_owned()
+        "detection".to_owned()
     }
 
     fn ordinary(&self, draws: &mut Draws) -> Sample {

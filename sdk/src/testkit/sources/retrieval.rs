@@ -46,7 +46,7 @@ fn named(name: &str, embeddings: Vec<f32>, dimensions: usize, labels: Vec<i64>) 
 
 impl Source for Embeddings {
     fn name(&self) -> String {
-        "embeddings".to_owned()
+        "retrieval".to_owned()
     }
 
     fn ordinary(&self, draws: &mut Draws) -> Sample {
