@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use metricopt_sdk::prelude::*;
 use metricopt_sdk::testkit::{self, Law, Options, Report, Sample, Shape, Verdict};
-use metricopt_sdk::{MetricEntry, prelude::*};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A metric without options, the quick way.
@@ -115,15 +115,15 @@ fn a_right_metric_passes() {
 
 #[track_caller]
 fn any_seed<M: Metric>() {
-    let entry = MetricEntry::of::<M>();
-    let metric = entry.create(&entry.defaults).unwrap();
     for seed in 0..30 {
         let options = Options {
             seed,
             profile: false,
             ..Options::default()
         };
-        testkit::check_entry(&entry, metric.as_ref(), &options).assert();
+        testkit::check_with(&M::default(), &options)
+            .unwrap()
+            .assert();
     }
 }
 
@@ -711,8 +711,6 @@ fn named_tensors_need_samples() {
     );
     assert!(report.to_string().contains(why), "{report}");
 
-    let entry = MetricEntry::of::<Mean>();
-    let metric = entry.create(&entry.defaults).unwrap();
     let depths = [View::new("depth", &[3], Data::F32(&[1.0, 2.0, 4.5])).unwrap()];
     let other = [View::new("height", &[0], Data::F32(&[])).unwrap()];
     let samples = vec![
@@ -723,7 +721,7 @@ fn named_tensors_need_samples() {
         samples,
         ..Options::default()
     };
-    let report = testkit::check_entry(&entry, metric.as_ref(), &options);
+    let report = testkit::check_with(&Mean {}, &options).unwrap();
     assert_eq!(
         report.verdict(Law::Determinism),
         Verdict::Held,

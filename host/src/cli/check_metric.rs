@@ -113,12 +113,12 @@ impl CheckMetric {
 
     /// Finds the task before any work starts; none if no profile was asked for or no task fits.
     fn plan<'a>(&self, registry: &'a Registry, metric: &MetricEntry) -> Result<Option<Plan<'a>>> {
-        if self.no_profile {
-            return Ok(None);
-        }
-        let mut with_task = false;
+        let mut with_task = self.task.is_some();
         for name in &self.plugins {
             with_task |= !registry.find_plugin(name)?.tasks.is_empty();
+        }
+        if self.no_profile {
+            return Ok(None);
         }
         let task = if with_task {
             let (_, task) = registry.choose_task(&self.plugins, self.task.as_deref())?;

@@ -51,7 +51,7 @@ impl Law {
             }
             Law::Permutation => "let no place in the input count, and sum in `f64`",
             Law::Ties => {
-                "take equal scores as one threshold, or the mean over their orders: a sort leaves them as they came"
+                "take equal scores as one threshold, or order them by their contents: a sort leaves them as they came"
             }
             Law::Degenerate => {
                 "return `Error::undefined` where the definition gives no value, and finite values elsewhere"

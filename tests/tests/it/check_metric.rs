@@ -340,4 +340,19 @@ fn names_and_values_that_do_not_exist() {
             .contains("unknown task `t`")
     );
     assert!(fails(&["check-metric", "f1", "--set", "task.pth=x"]).contains("task.pth"));
+    assert!(
+        fails(&["check-metric", "f1", "--no-profile", "--plugin", "tabula"])
+            .contains("unknown plugin `tabula`")
+    );
+    assert!(
+        fails(&[
+            "check-metric",
+            "f1",
+            "--plugin",
+            "metrics",
+            "--task",
+            "tabular"
+        ])
+        .contains("unknown task `tabular`")
+    );
 }
