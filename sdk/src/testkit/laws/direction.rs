@@ -27,8 +27,7 @@ impl Trial<'_> {
             if seeds.is_empty() {
                 continue;
             }
-            let means = SHARES.map(|_| 0.0);
-            let means: Vec<f64> = (0..means.len())
+            let means: Vec<f64> = (0..SHARES.len())
                 .map(|at| mean(&seeds.iter().map(|steps| steps[at]).collect::<Vec<_>>()))
                 .collect();
             let shown: Vec<String> = means.iter().map(|&value| short(value)).collect();
@@ -71,7 +70,6 @@ impl Trial<'_> {
     }
 
     fn steps(&self, source: &dyn Source, index: u64) -> Option<Steps> {
-        // Another seed than that of any other law would do.
         let seed = crate::rows::mix(self.seed, 1000 + index);
         let mut steps = SHARES;
         for share in &mut steps {
