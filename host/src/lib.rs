@@ -11,6 +11,7 @@ pub mod engine;
 pub mod foreign;
 pub mod loader;
 pub mod metric_spec;
+pub mod predictions_file;
 pub mod registry;
 pub mod run;
 pub mod suggest;

@@ -7,35 +7,44 @@
 //!   Needs no libtorch.
 //! * [`Task`] (feature `torch`): data, a frozen network with an adapter, and a surrogate loss.
 //! * [`register!`]: one line that makes either known to the host.
+//! * [`testkit`]: laws that every metric obeys, checked by one line of a test.
 //!
 //! ```
-//! use metricopt_sdk::prelude::*;
+//! use metricopt_sdk::{prelude::*, testkit};
 //!
-//! /// Share of the `k` highest scores that are positive.
+//! /// Share of the samples scored at or above `score` that are positive.
 //! #[derive(Serialize, Deserialize, JsonSchema)]
 //! #[serde(default, deny_unknown_fields)]
-//! struct PrecisionAtK { k: usize }
+//! struct PrecisionAt { score: f32 }
 //!
-//! impl Default for PrecisionAtK {
-//!     fn default() -> Self { Self { k: 100 } }
+//! impl Default for PrecisionAt {
+//!     fn default() -> Self { Self { score: 0.8 } }
 //! }
 //!
-//! impl Metric for PrecisionAtK {
-//!     const NAME: &'static str = "precision-at-k";
+//! impl Metric for PrecisionAt {
+//!     const NAME: &'static str = "precision-at";
 //!     const DIRECTION: Direction = Direction::Maximise;
+//!     const RANGE: (f64, f64) = (0.0, 1.0);
 //!     type Input<'a> = Classification<'a>;
 //!
 //!     fn evaluate(&self, input: Classification<'_>) -> Result<f64> {
-//!         let mut rows: Vec<_> = input.scores().iter().zip(input.labels()).collect();
-//!         rows.sort_by(|a, b| b.0.total_cmp(a.0));
-//!         let positive = rows.iter().take(self.k).filter(|row| *row.1 == 1).count();
-//!         Ok(positive as f64 / self.k as f64)
+//!         if !input.is_binary() {
+//!             return Err(Error::unsupported("scores of several classes"));
+//!         }
+//!         let rows = input.scores().iter().zip(input.labels());
+//!         let labels: Vec<i64> = rows.filter(|row| *row.0 >= self.score).map(|row| *row.1).collect();
+//!         if labels.is_empty() {
+//!             return Err(Error::undefined("no sample is scored that high"));
+//!         }
+//!         Ok(labels.iter().sum::<i64>() as f64 / labels.len() as f64)
 //!     }
 //! }
-//! register!(metric PrecisionAtK);
+//! register!(metric PrecisionAt);
 //!
 //! let input = Classification::binary(&[0.9, 0.1, 0.7], &[1, 1, 0])?;
-//! assert_eq!(PrecisionAtK { k: 2 }.evaluate(input)?, 0.5);
+//! assert_eq!(PrecisionAt { score: 0.5 }.evaluate(input)?, 0.5);
+//! // In a test: a metric that depends on the order of the samples, or improves the other way, is found out.
+//! testkit::assert_laws(&PrecisionAt::default());
 //! # Ok::<(), metricopt_sdk::Error>(())
 //! ```
 
@@ -56,6 +65,7 @@ mod registration;
 mod rows;
 #[cfg(feature = "torch")]
 mod task;
+pub mod testkit;
 mod view;
 
 pub use call::Call;

@@ -165,7 +165,7 @@ impl Batch<'_> {
 }
 
 /// Mixes two numbers into one seed (the finaliser of SplitMix64, Steele et al. 2014).
-fn mix(seed: u64, index: u64) -> u64 {
+pub(crate) fn mix(seed: u64, index: u64) -> u64 {
     let mut z = seed
         .rotate_left(32)
         .wrapping_add(index.wrapping_mul(0x9E37_79B9_7F4A_7C15))

@@ -2,10 +2,12 @@
 
 #![expect(clippy::print_stderr, reason = "this is where people are spoken to")]
 
+mod check_metric;
 mod describe;
 mod interrupt;
 mod list;
 mod log;
+mod opened;
 mod output;
 mod plugin;
 mod plugins;
@@ -40,6 +42,7 @@ Examples:
   host run --plugin tabular --metric aucpr        for another metric
   host describe tabular                           what a task can be told
   host list                                       all plugins, tasks and metrics
+  host check-metric f1                            whether a metric keeps its promises
 
 Results go to standard output, everything else to standard error.
 Exit codes: 0 done, 1 failed, 2 usage.";
@@ -50,6 +53,7 @@ enum Command {
     Describe(describe::Describe),
     Run(run::Run),
     Score(score::Score),
+    CheckMetric(check_metric::CheckMetric),
     Plugin(plugin::Plugin),
 }
 
@@ -62,6 +66,7 @@ pub fn main() -> ExitCode {
         Command::Describe(command) => command.execute(),
         Command::Run(command) => command.execute(),
         Command::Score(command) => command.execute(),
+        Command::CheckMetric(command) => command.execute(),
         Command::Plugin(command) => command.execute(),
     });
     match result {

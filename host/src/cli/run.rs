@@ -1,23 +1,19 @@
 //! `host run`: the whole method on one task and one metric.
 
 use clap::Args;
-use metricopt_sdk::{
-    Call, Context, DynMetric, DynTask, Error, ErrorKind, Kind, MetricEntry, Result, TaskEntry,
-};
-use std::cell::Cell;
+use metricopt_sdk::{Call, DynMetric, DynTask, Error, ErrorKind, MetricEntry, Result, TaskEntry};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::opened::{Opened, check_kinds, threads};
 use super::plugins::{Chosen, PluginOptions};
 use super::progress::Progress;
 use super::{interrupt, print, to_json};
 use crate::config::Layers;
 use crate::device::DeviceChoice;
 use crate::engine::config::EngineConfig;
-use crate::engine::observe::Observer;
 use crate::engine::tune::{Tuned, tune};
-use crate::foreign::GuardedTask;
 use crate::metric_spec::MetricSpec;
 use crate::registry::{Plugin, Registry};
 use crate::run::{MetricSummary, RunDirectory, Summary};
@@ -87,7 +83,6 @@ struct Plan<'a> {
     metric_entry: MetricEntry,
     metric: Box<dyn DynMetric>,
     metric_label: Arc<str>,
-    task_label: String,
     layers: Layers,
     engine: EngineConfig,
     threads: usize,
@@ -142,18 +137,7 @@ impl Run {
         let (plugin, task) = registry.choose_task(names, self.task.as_deref())?;
         let spec = MetricSpec::parse(self.metric.as_deref().unwrap_or(&task.metric))?;
         let (metric_entry, metric) = spec.create(registry)?;
-        if metric_entry.kind != task.kind && metric_entry.kind != Kind::Named {
-            let fitting: Vec<String> = registry
-                .metrics()
-                .filter(|(_, metric)| metric.kind == task.kind)
-                .map(|(_, metric)| format!("`{}`", metric.name))
-                .collect();
-            return Err(Error::configuration(format!(
-                "metric `{}` takes {} predictions, task `{}` yields {}",
-                metric_entry.name, metric_entry.kind, task.name, task.kind
-            ))
-            .hint(format!("metrics that fit: {}", fitting.join(", "))));
-        }
+        check_kinds(registry, &metric_entry, task)?;
         let mut layers = Layers::new(task);
         for path in &self.config {
             let text = std::fs::read_to_string(path).map_err(|error| {
@@ -169,15 +153,11 @@ impl Run {
             plugin,
             task,
             metric_label: registry.label_metric(&metric_entry.name).into(),
-            task_label: plugin.label("task", &task.name),
             metric_entry,
             metric,
             engine: layers.engine()?,
             layers,
-            threads: match self.threads {
-                Some(threads) => usize::from(threads),
-                None => std::thread::available_parallelism().map_or(1, usize::from),
-            },
+            threads: threads(self.threads),
         })
     }
 
@@ -205,44 +185,29 @@ impl Run {
         progress: &Progress,
     ) -> Result<Summary> {
         directory.write("config.toml", self.resolved(plan).as_bytes())?;
-        // One thread a tensor operation: the bits of a matrix product depend on how it is shared out. The engine and
-        // the tasks use their threads for whole candidates and blocks of rows instead.
-        metricopt_sdk::tch::set_num_threads(1);
-        let device = self.device.resolve(&|line| progress.say(line))?;
         let call = Call {
             threads: plan.threads,
             cancelled: &interrupt::cancelled,
         };
-        let update = |phase: &str, done: u64, total: u64| progress.update(phase, done, total);
-        let cache = cache_folder();
-        let context = Context {
-            device,
-            seed: self.seed,
-            cache: cache.as_deref(),
-            progress: &update,
-            call,
-        };
         let config = plan.layers.task(plan.task)?;
-        let task = GuardedTask::open(plan.task_label.as_str(), plan.task.kind, || {
-            plan.task.open(config, &context)
-        })?;
-        for (name, fact) in task.describe().facts {
+        let opened = Opened::new(
+            plan.plugin,
+            plan.task,
+            config,
+            self.device,
+            self.seed,
+            call,
+            progress,
+        )?;
+        for (name, fact) in opened.task.describe().facts {
             progress.say(&format!("{name:<18} {fact}"));
         }
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(plan.threads)
-            .build()
-            .map_err(|error| Error::failed(format!("cannot start threads: {error}")))?;
-        let observer = Observer {
-            task: &task,
-            metric: plan.metric.as_ref(),
-            metric_label: plan.metric_label.clone(),
-            direction: plan.metric_entry.direction,
-            device,
-            call,
-            pool: &pool,
-            queries: Cell::new(0),
-        };
+        let observer = opened.observer(
+            plan.metric_label.clone(),
+            &plan.metric_entry,
+            plan.metric.as_ref(),
+        );
+        let update = |phase: &str, done: u64, total: u64| progress.update(phase, done, total);
         let started = Instant::now();
         let tuned = tune(
             &observer,
@@ -295,16 +260,4 @@ fn warn(tuned: &Tuned, config: &EngineConfig, progress: &Progress) {
         }
         None => {}
     }
-}
-
-/// Where results that can be computed again are kept; an empty `METRICOPT_CACHE` keeps nothing.
-fn cache_folder() -> Option<PathBuf> {
-    if let Some(folder) = std::env::var_os("METRICOPT_CACHE") {
-        return (!folder.is_empty()).then(|| folder.into());
-    }
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let base = std::env::var_os("XDG_CACHE_HOME")
-        .filter(|folder| !folder.is_empty())
-        .map(PathBuf::from);
-    base.or_else(home).map(|base| base.join("metricopt"))
 }

@@ -1,8 +1,7 @@
 //! `host score`: one metric on a file of predictions.
 
 use clap::Args;
-use metricopt_sdk::{Call, Data, Error, Result, View, Views};
-use safetensors::{Dtype, SafeTensors};
+use metricopt_sdk::{Call, Result};
 use serde_json::json;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -10,7 +9,7 @@ use std::time::Instant;
 use super::plugins::PluginOptions;
 use super::print;
 use crate::metric_spec::MetricSpec;
-use metricopt_sdk::panics;
+use crate::predictions_file::PredictionsFile;
 
 /// Evaluate one metric on a safetensors file of predictions.
 ///
@@ -38,107 +37,26 @@ impl Score {
     pub(super) fn execute(&self) -> Result<()> {
         let registry = self.options.registry(&self.plugins)?.registry;
         let (entry, metric) = MetricSpec::parse(&self.metric)?.create(&registry)?;
-        let path = self.predictions.display();
-        let bytes = std::fs::read(&self.predictions)
-            .map_err(|error| Error::data(format!("cannot read `{path}`: {error}")))?;
-        let file = SafeTensors::deserialize(&bytes).map_err(|error| {
-            Error::data(format!("`{path}` is no safetensors file: {error}"))
-                .hint("write it with `safetensors.numpy.save_file({\"scores\": ..., \"labels\": ...}, FILE)`")
-        })?;
-        let mut tensors: Vec<(&str, Vec<usize>, Buffer)> = Vec::new();
-        for (name, tensor) in file.iter() {
-            let buffer = Buffer::read(tensor.dtype(), tensor.data()).ok_or_else(|| {
-                Error::data(format!(
-                    "`{path}`: tensor `{name}` has dtype {:?}",
-                    tensor.dtype()
-                ))
-                .hint("supported are F32, F64, I64 and U8")
-            })?;
-            tensors.push((name, tensor.shape().to_vec(), buffer));
-        }
-        tensors.sort_by_key(|(name, _, _)| *name);
-        let views: Result<Vec<View<'_>>> = tensors
-            .iter()
-            .map(|(name, shape, buffer)| View::new(name, shape, buffer.data()))
-            .collect();
-        let views = views.map_err(|error| error.context(format!("`{path}`")))?;
+        let predictions = PredictionsFile::read(&self.predictions)?;
         let call = Call {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             cancelled: &|| false,
         };
         let started = Instant::now();
-        let value =
-            panics::guard(|| metric.evaluate(&Views::new(&views), &call)).map_err(|error| {
-                error
-                    .context(format!(
-                        "{} on `{path}`",
-                        registry.label_metric(&entry.name)
-                    ))
-                    .hint(format!("it takes {}: {}", entry.kind, entry.kind.tensors()))
-            })?;
+        let value = predictions.evaluate(
+            &registry.label_metric(&entry.name),
+            &entry,
+            metric.as_ref(),
+            &call,
+        )?;
         let seconds = started.elapsed().as_secs_f64();
         if !self.json {
             return print(&format!("{} {value}", entry.name));
         }
-        let n = tensors
-            .iter()
-            .find(|(name, _, _)| *name == "labels")
-            .or(tensors.first())
-            .and_then(|(_, shape, _)| shape.first().copied())
-            .unwrap_or(0);
+        let n = predictions.rows();
         print(
             &json!({ "metric": entry.name, "value": value, "n": n, "seconds": seconds })
                 .to_string(),
         )
-    }
-}
-
-/// The numbers of a tensor, copied out of the file, whose bytes need not be aligned.
-enum Buffer {
-    F32(Vec<f32>),
-    F64(Vec<f64>),
-    I64(Vec<i64>),
-    U8(Vec<u8>),
-}
-
-impl Buffer {
-    fn read(dtype: Dtype, bytes: &[u8]) -> Option<Self> {
-        Some(match dtype {
-            Dtype::F32 => Self::F32(
-                bytes
-                    .as_chunks()
-                    .0
-                    .iter()
-                    .map(|b| f32::from_le_bytes(*b))
-                    .collect(),
-            ),
-            Dtype::F64 => Self::F64(
-                bytes
-                    .as_chunks()
-                    .0
-                    .iter()
-                    .map(|b| f64::from_le_bytes(*b))
-                    .collect(),
-            ),
-            Dtype::I64 => Self::I64(
-                bytes
-                    .as_chunks()
-                    .0
-                    .iter()
-                    .map(|b| i64::from_le_bytes(*b))
-                    .collect(),
-            ),
-            Dtype::U8 => Self::U8(bytes.to_vec()),
-            _ => return None,
-        })
-    }
-
-    fn data(&self) -> Data<'_> {
-        match self {
-            Self::F32(values) => Data::F32(values),
-            Self::F64(values) => Data::F64(values),
-            Self::I64(values) => Data::I64(values),
-            Self::U8(values) => Data::U8(values),
-        }
     }
 }

@@ -59,12 +59,7 @@ pub fn calibrate(
             probed: Vec::new(),
         });
     }
-    // Without random starts there is still a scale to set for the steps: that of the default starts.
-    let sd = if trajectories.start_sd > 0.0 {
-        trajectories.start_sd
-    } else {
-        TrajectoryConfig::default().start_sd
-    };
+    let sd = spread(trajectories);
     let directions: Vec<Vec<f32>> = (0..config.probes)
         .map(|probe| {
             normals(
@@ -100,4 +95,15 @@ pub fn calibrate(
         loss,
         probed,
     })
+}
+
+/// Standard deviation of the widest random starts, before the width is applied.
+///
+/// Without random starts there is still a scale to set for the steps: that of the default starts.
+pub fn spread(trajectories: &TrajectoryConfig) -> f64 {
+    if trajectories.start_sd > 0.0 {
+        trajectories.start_sd
+    } else {
+        TrajectoryConfig::default().start_sd
+    }
 }

@@ -30,6 +30,7 @@ pub mod meter;
 pub mod mlp;
 pub mod observe;
 pub mod optimizer;
+pub mod profile;
 pub mod projection;
 pub mod random;
 pub mod recorder;

@@ -6,7 +6,7 @@ use serde_json::Value;
 #[test]
 fn help() {
     let place = Place::new();
-    for command in ["", "list", "describe", "run", "score"] {
+    for command in ["", "list", "describe", "run", "score", "check-metric"] {
         let arguments: Vec<&str> = [command, "--help"]
             .into_iter()
             .filter(|argument| !argument.is_empty())
@@ -47,6 +47,15 @@ fn usage_errors_end_with_2() {
         &["run", "--plugin", "tabular", "--seed", "-1"],
         &["describe"],
         &["score", "--metric", "f1"],
+        &["check-metric"],
+        &["check-metric", "f1", "--task", "tabular"],
+        &[
+            "check-metric",
+            "f1",
+            "--no-profile",
+            "--set",
+            "task.path=table.csv",
+        ],
     ] {
         fails(place.host(arguments), 2);
     }
@@ -171,7 +180,7 @@ fn names_that_do_not_exist() {
     );
     let error = fails(place.host(&["run", "--plugin", "./libmine.so"]), 2);
     assert!(
-        error.starts_with("error: unknown plugin `./libmine.so`\n hint: "),
+        error.starts_with("error: plugin `./libmine.so`: there is no such file\n hint: "),
         "{error}"
     );
     let error = fails(

@@ -5,6 +5,7 @@
 )]
 
 mod bad_input;
+mod check_metric;
 mod command_line;
 mod configuration;
 mod determinism;

@@ -30,7 +30,7 @@ fn i64s(values: &[i64]) -> Vec<u8> {
         .collect()
 }
 
-fn binary(scores: &[f32], labels: &[i64]) -> Vec<u8> {
+pub(crate) fn binary(scores: &[f32], labels: &[i64]) -> Vec<u8> {
     file(&[
         ("scores", Dtype::F32, &[scores.len()], f32s(scores)),
         ("labels", Dtype::I64, &[labels.len()], i64s(labels)),

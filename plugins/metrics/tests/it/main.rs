@@ -5,6 +5,7 @@
 mod degenerate;
 mod golden;
 mod hand_worked;
+mod laws;
 mod names;
 mod properties;
 mod support;

@@ -2,5 +2,6 @@
 //! compiled into a host of their own.
 
 mod allocator;
+mod lawless;
 mod metric;
 mod task;
