@@ -1,5 +1,7 @@
 //! A metric as users type it: `NAME` or `NAME:key=value,...`.
 
+mod split;
+
 use metricopt_sdk::{DynMetric, Error, MetricEntry, Result};
 use serde_json::{Map, Value};
 
@@ -17,7 +19,7 @@ pub struct MetricSpec {
 }
 
 impl MetricSpec {
-    /// Reads `NAME[:key=value,...]`.
+    /// Reads `NAME[:key=value,...]`. Commas inside quotes and brackets belong to the value.
     ///
     /// # Errors
     ///
@@ -29,13 +31,15 @@ impl MetricSpec {
     /// let spec = MetricSpec::parse("precision-at-recall:recall=0.9")?;
     /// assert_eq!(spec.name, "precision-at-recall");
     /// assert_eq!(spec.options["recall"], 0.9);
+    /// let spec = MetricSpec::parse(r#"exec:command=["python3", "m.py"],timeout=5"#)?;
+    /// assert_eq!(spec.options["command"][1], "m.py");
     /// assert!(MetricSpec::parse("f1:recall").is_err());
     /// # Ok::<(), metricopt_sdk::Error>(())
     /// ```
     pub fn parse(text: &str) -> Result<Self> {
         let (name, options) = text.split_once(':').unwrap_or((text, ""));
         let mut map = Map::new();
-        for option in options.split(',').filter(|option| !option.is_empty()) {
+        for option in split::at_commas(options).filter(|option| !option.is_empty()) {
             let Some((key, value)) = option.split_once('=') else {
                 return Err(
                     Error::configuration(format!("metric option `{option}` has no value"))
