@@ -8,6 +8,8 @@ pub mod cli;
 pub mod config;
 pub mod device;
 pub mod engine;
+pub mod exec_metric;
+pub mod interrupt;
 pub mod metric_spec;
 pub mod registry;
 pub mod run;

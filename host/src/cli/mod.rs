@@ -13,6 +13,8 @@ use metricopt_sdk::{Error, ErrorKind, Result};
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
+use crate::interrupt;
+
 /// Fine-tune a pre-trained model for the metric you report.
 ///
 /// The metric needs no gradient: F1, average precision, recall@k, whatever a function can compute from predictions.
@@ -63,6 +65,11 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// From now on Ctrl-C asks to stop, and only a second one ends the process.
+fn listen_for_interrupts() -> Result<()> {
+    interrupt::listen(|| eprintln!("\nstopping; once more to stop at once"))
+}
+
 /// Tells an error and what to do next.
 fn report(error: &Error) {
     let (bold_red, bold, plain) =
@@ -71,7 +78,12 @@ fn report(error: &Error) {
         } else {
             ("", "", "")
         };
-    eprintln!("{bold_red}error:{plain} {error}");
+    // Whoever asked to stop need not read where that was noticed.
+    let message = match error.kind() {
+        ErrorKind::Cancelled => "stopped on request".to_owned(),
+        _ => error.to_string(),
+    };
+    eprintln!("{bold_red}error:{plain} {message}");
     for hint in error.hints() {
         eprintln!(" {bold}hint:{plain} {hint}");
     }

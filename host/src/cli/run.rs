@@ -1,21 +1,19 @@
 //! `host run`: the whole method on one task and one metric.
 
 use clap::Args;
-use metricopt_sdk::{
-    Call, Context, DynMetric, Error, ErrorKind, Kind, MetricEntry, Result, TaskEntry,
-};
+use metricopt_sdk::{Call, Context, DynMetric, Error, Kind, MetricEntry, Result, TaskEntry};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::progress::Progress;
-use super::{print, to_json};
+use super::{listen_for_interrupts, print, to_json};
 use crate::config::Layers;
 use crate::device::DeviceChoice;
 use crate::engine::config::EngineConfig;
 use crate::engine::observe::Observer;
 use crate::engine::tune::{Tuned, tune};
+use crate::interrupt;
 use crate::metric_spec::MetricSpec;
 use crate::registry::{Plugin, Registry};
 use crate::run::{MetricSummary, RunDirectory, Summary};
@@ -74,9 +72,6 @@ Examples:
 
 `host describe TASK` and `host describe config` explain every key.";
 
-/// Set once the user asks to stop.
-static CANCELLED: AtomicBool = AtomicBool::new(false);
-
 /// What the arguments mean, checked.
 struct Plan<'a> {
     plugin: &'a Plugin,
@@ -91,11 +86,11 @@ struct Plan<'a> {
 impl Run {
     pub(super) fn execute(&self) -> Result<()> {
         let registry = Registry::built_in()?;
+        listen_for_interrupts()?;
         let plan = self.plan(&registry)?;
         if self.dry_run {
             return print(&self.resolved(&plan));
         }
-        on_interrupt()?;
         let progress = Progress::new();
         let name = format!("{}-{}", plan.task.name, plan.metric_entry.name);
         let mut directory = match &self.out {
@@ -117,11 +112,6 @@ impl Run {
             Err(error) => {
                 let path = directory.path().to_owned();
                 let kept = directory.abandon();
-                let error = if error.kind() == ErrorKind::Cancelled {
-                    Error::new(error.kind(), "stopped on request")
-                } else {
-                    error
-                };
                 Err(if kept {
                     error.hint(format!("what was finished is in `{}`", path.display()))
                 } else {
@@ -176,6 +166,11 @@ impl Run {
     /// The resolved configuration, and how to use it again.
     fn resolved(&self, plan: &Plan<'_>) -> String {
         let metric = self.metric.as_deref().unwrap_or(&plan.metric_entry.name);
+        // A program with its arguments has blanks, and may have lines, which must not end the comment. Only a zero byte
+        // cannot be quoted, and none can be typed.
+        let metric = shlex::try_quote(metric)
+            .unwrap_or(metric.into())
+            .replace('\n', "\n# ");
         let plugins: Vec<String> = self
             .plugins
             .iter()
@@ -201,10 +196,9 @@ impl Run {
         // the tasks use their threads for whole candidates and blocks of rows instead.
         metricopt_sdk::tch::set_num_threads(1);
         let device = self.device.resolve(&|line| progress.say(line))?;
-        let cancelled = || CANCELLED.load(Ordering::Relaxed);
         let call = Call {
             threads: plan.threads,
-            cancelled: &cancelled,
+            cancelled: &interrupt::requested,
         };
         let update = |phase: &str, done: u64, total: u64| progress.update(phase, done, total);
         let cache = cache_folder();
@@ -300,15 +294,4 @@ fn cache_folder() -> Option<PathBuf> {
         .filter(|folder| !folder.is_empty())
         .map(PathBuf::from);
     base.or_else(home).map(|base| base.join("metricopt"))
-}
-
-/// The first Ctrl-C asks to stop, the second one stops.
-fn on_interrupt() -> Result<()> {
-    ctrlc::set_handler(|| {
-        if CANCELLED.swap(true, Ordering::Relaxed) {
-            std::process::exit(1);
-        }
-        eprintln!("\nstopping; once more to stop at once");
-    })
-    .map_err(|error| Error::failed(format!("cannot listen for Ctrl-C: {error}")))
 }

@@ -1,13 +1,14 @@
 //! `host score`: one metric on a file of predictions.
 
 use clap::Args;
-use metricopt_sdk::{Call, Data, Error, Result, View, Views};
+use metricopt_sdk::{Call, Data, Error, ErrorKind, Result, View, Views};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::json;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use super::print;
+use super::{listen_for_interrupts, print};
+use crate::interrupt;
 use crate::metric_spec::MetricSpec;
 use crate::registry::Registry;
 use metricopt_sdk::panics;
@@ -32,6 +33,7 @@ pub(super) struct Score {
 impl Score {
     pub(super) fn execute(&self) -> Result<()> {
         let registry = Registry::built_in()?;
+        listen_for_interrupts()?;
         let (entry, metric) = MetricSpec::parse(&self.metric)?.create(&registry)?;
         let path = self.predictions.display();
         let bytes = std::fs::read(&self.predictions)
@@ -59,14 +61,17 @@ impl Score {
         let views = views.map_err(|error| error.context(format!("`{path}`")))?;
         let call = Call {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
-            cancelled: &|| false,
+            cancelled: &interrupt::requested,
         };
         let started = Instant::now();
         let value =
             panics::guard(|| metric.evaluate(&Views::new(&views), &call)).map_err(|error| {
-                error
-                    .context(format!("metric `{}` on `{path}`", entry.name))
-                    .hint(format!("it takes {}: {}", entry.kind, entry.kind.tensors()))
+                let error = error.context(format!("metric `{}` on `{path}`", entry.name));
+                match error.kind() {
+                    // The predictions have no part in it.
+                    ErrorKind::Failed | ErrorKind::Cancelled => error,
+                    _ => error.hint(format!("it takes {}: {}", entry.kind, entry.kind.tensors())),
+                }
             })?;
         let seconds = started.elapsed().as_secs_f64();
         if !self.json {

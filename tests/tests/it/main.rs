@@ -8,6 +8,7 @@ mod bad_input;
 mod command_line;
 mod configuration;
 mod determinism;
+mod exec_metric;
 mod interruption;
 mod misbehaving;
 mod reproduce;
