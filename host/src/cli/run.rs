@@ -67,6 +67,7 @@ const EXAMPLES: &str = "\
 Examples:
   host run --plugin tabular
   host run --plugin tabular --metric precision-at-recall:recall=0.8 --set finetune.lambda=10
+  host run --plugin tabular --metric \"exec:command=python3 my_metric.py\"
   host run --plugin tabular --set task.dataset=csv --set task.path=my.csv --set task.label=outcome
   host run --plugin tabular --set finetune.es.pairs=0 --seed 3 --out runs/without-search
 

@@ -1,7 +1,8 @@
 //! Any program as a metric: `exec:command=python3 my_metric.py`.
 //!
 //! `protocol` is what goes over the pipes, and `docs/exec-metric.md` says it for people; `child` is one running program,
-//! `pool` all those of a metric, `program` what is run and what its faults are called.
+//! `pool` all those of a metric, `program` what is run and what its faults are called. `elsewhere` stands in on systems
+//! without process groups.
 
 #[cfg(unix)]
 mod child;
@@ -14,21 +15,24 @@ mod program;
 #[cfg(unix)]
 mod protocol;
 #[cfg(unix)]
+mod running;
+#[cfg(unix)]
 mod stderr;
 
 #[cfg(unix)]
 pub use group::kill_all;
+#[cfg(unix)]
+pub use running::start;
 
-use metricopt_sdk::{
-    Call, Classification, Detection, DynMetric, Error, Kind, MetricEntry, Predictions, Result,
-    Retrieval, Views, config,
-};
+#[cfg(not(unix))]
+mod elsewhere;
+#[cfg(not(unix))]
+pub use elsewhere::{kill_all, start};
+
+use metricopt_sdk::{Kind, MetricEntry, config};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use std::time::Duration;
 
-use crate::interrupt;
 use crate::registry::{Origin, Plugin};
 
 /// The name users type.
@@ -36,20 +40,20 @@ pub const NAME: &str = "exec";
 
 /// Any program as a metric, in any language: it reads predictions from standard input and prints values.
 ///
-/// ```
+/// ```text
 /// host run --plugin tabular --metric "exec:command=python3 my_metric.py"
 /// ```
 ///
 /// The program first prints one line of JSON, the hello. `direction` is required, `name`, `kind` and `range` are not:
 ///
-/// ```
-/// {"metricopt": 1, "name": "my-metric", "direction": "minimise", "kind": "classification", "range": [0, null]}
+/// ```text
+/// {"metricopt": 1, "name": "cost", "direction": "minimise", "kind": "classification", "range": [0, null]}
 /// ```
 ///
 /// Then, until standard input ends, it reads a frame (8 bytes of length, little-endian, and that many bytes, which are a
 /// safetensors file with the predictions) and prints one line of JSON, the answer:
 ///
-/// ```
+/// ```text
 /// {"value": 0.25}
 /// {"error": "no positives", "kind": "undefined"}
 /// ```
@@ -95,32 +99,6 @@ impl Default for Options {
     }
 }
 
-impl Options {
-    fn words(&self) -> Result<Vec<String>> {
-        match &self.command {
-            None => Ok(Vec::new()),
-            Some(CommandLine::Words(words)) => Ok(words.clone()),
-            Some(CommandLine::Text(text)) => shlex::split(text).ok_or_else(|| {
-                Error::configuration(format!("`command`: a quote is not closed in `{text}`"))
-                    .hint("give the words as a list: `exec:command=[\"python3\", \"it's.py\"]`")
-            }),
-        }
-    }
-
-    fn patience(&self) -> Result<Duration> {
-        const YEAR: f64 = 365.0 * 86400.0;
-        Some(self.timeout)
-            .filter(|&seconds| seconds > 0.0 && seconds <= YEAR)
-            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-            .ok_or_else(|| {
-                Error::configuration(format!(
-                    "`timeout` is {} s, expected more than 0 and at most a year",
-                    self.timeout
-                ))
-            })
-    }
-}
-
 /// The plugin of this metric.
 pub fn plugin() -> Plugin {
     let mut entry = MetricEntry::new(NAME, Kind::Named, |json| Ok(start(json)?.1));
@@ -139,80 +117,4 @@ pub fn plugin() -> Plugin {
 /// range.
 pub fn is_any_program(entry: &MetricEntry) -> bool {
     entry.name == NAME
-}
-
-/// Starts the program and hears what it is.
-///
-/// # Errors
-///
-/// If an option does not fit, the program does not start, or its hello is wrong.
-#[cfg(unix)]
-pub fn start(json: &Value) -> Result<(MetricEntry, Box<dyn DynMetric>)> {
-    let options: Options = config::parse(json)?;
-    if options.workers == Some(0) {
-        return Err(Error::configuration("`workers` is 0, expected at least 1"));
-    }
-    let program = program::Program::new(options.words()?, options.patience()?)?;
-    let (child, hello) = program
-        .start(&interrupt::requested)
-        .map_err(|failure| failure.error)?;
-    let name = hello.name.clone().unwrap_or_else(|| NAME.to_owned());
-    let mut entry = MetricEntry::new(&name, hello.kind, |json| Ok(start(json)?.1));
-    entry.direction = hello.direction;
-    entry.range = hello.range;
-    entry.schema = config::schema::<Options>();
-    entry.defaults = config::defaults::<Options>();
-    let (workers, restarts) = (options.workers, options.restarts);
-    let metric = Running {
-        pool: pool::Pool::new(program, (child, hello), &name, workers, restarts),
-        entry: entry.clone(),
-        options,
-    };
-    Ok((entry, Box::new(metric)))
-}
-
-/// There are no process groups and no pipes to wait for.
-#[cfg(not(unix))]
-pub fn start(_: &Value) -> Result<(MetricEntry, Box<dyn DynMetric>)> {
-    Err(Error::unsupported(
-        "programs as metrics need Linux, macOS or another Unix",
-    ))
-}
-
-/// There are none.
-#[cfg(not(unix))]
-pub fn kill_all() {}
-
-/// A metric whose program runs.
-#[cfg(unix)]
-struct Running {
-    entry: MetricEntry,
-    options: Options,
-    pool: pool::Pool,
-}
-
-#[cfg(unix)]
-impl DynMetric for Running {
-    fn evaluate(&self, views: &Views<'_>, call: &Call<'_>) -> Result<f64> {
-        check(self.entry.kind, views)?;
-        let value = self.pool.ask(&protocol::Frame::new(views)?, call)?;
-        self.entry
-            .within(value)
-            .map_err(|error| error.hint("the program gives its range in its hello"))
-    }
-
-    fn config(&self) -> Value {
-        config::to_json(&self.options)
-    }
-}
-
-/// Holds the predictions to what the program expects, so that it need not.
-#[cfg(unix)]
-fn check(kind: Kind, views: &Views<'_>) -> Result<()> {
-    match kind {
-        Kind::Classification => Classification::from_views(views).map(drop),
-        Kind::Retrieval => Retrieval::from_views(views).map(drop),
-        Kind::Detection => Detection::from_views(views).map(drop),
-        _ => Ok(()),
-    }
 }

@@ -199,21 +199,25 @@ fn is_not_finite(line: &[u8]) -> bool {
     serde_json::from_str(&text).is_ok_and(|object: Map<String, Value>| object["value"].is_null())
 }
 
-/// A piece of foreign output that fits into a message: no control characters, and not too long.
+/// A piece of foreign output that fits into a message: no colours, no control characters, and not too long.
 pub(super) fn excerpt(bytes: &[u8]) -> String {
     const LONGEST: usize = 160;
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(4 * LONGEST)]);
-    let mut shown: String = text
-        .trim_ascii()
-        .chars()
-        .map(|letter| if letter.is_control() { ' ' } else { letter })
-        .take(LONGEST + 1)
-        .collect();
-    if shown.chars().count() > LONGEST {
-        shown.pop();
-        shown.push_str("...");
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(8 * LONGEST)]);
+    let mut letters = text.chars();
+    let mut shown = String::new();
+    while let Some(letter) = letters.next() {
+        match letter {
+            // As in `ESC [ 31 m`.
+            '\u{1b}' => drop(letters.find(char::is_ascii_alphabetic)),
+            letter if letter.is_control() => shown.push(' '),
+            letter => shown.push(letter),
+        }
     }
-    shown
+    let shown = shown.trim();
+    match shown.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", &shown[..end]),
+        None => shown.to_owned(),
+    }
 }
 
 /// One query on its way to the program: the length, then a safetensors file. The numbers stay where they are.
@@ -257,7 +261,7 @@ impl<'a> Frame<'a> {
         }
         let mut header = Value::Object(header).to_string();
         // The format pads with blanks.
-        while header.len() % 8 != 0 {
+        while !header.len().is_multiple_of(8) {
             header.push(' ');
         }
         let length = 8 + header.len() + offset;
@@ -442,7 +446,7 @@ mod tests {
 
     #[test]
     fn an_excerpt_is_short_and_plain() {
-        assert_eq!(excerpt(b"\x1b[31mred\r\n"), "[31mred");
+        assert_eq!(excerpt(b"\x1b[31mred\x1b[0m\tline\r\n"), "red line");
         assert_eq!(excerpt(&[b'x'; 5000]).len(), 163);
         assert_eq!(excerpt(&[0xff]), "\u{fffd}");
     }

@@ -305,10 +305,10 @@ fn programs_that_do_not_say_hello() {
             ][..],
         ),
         (
-            "hangs-at-start,timeout=0.5",
+            "hangs-at-start,timeout=2.5",
             1,
             &[
-                "did not print its hello within 0.5 s (`timeout`)",
+                "did not print its hello within 2.5 s (`timeout`)",
                 "flush standard output",
             ],
         ),
@@ -410,9 +410,9 @@ fn programs_that_fail_on_a_query() {
             &["no positives\n hint: it takes classification"],
         ),
         (
-            "hangs,timeout=0.5",
+            "hangs,timeout=2.5",
             &[
-                "`python3 metric.py hangs` did not print an answer within 0.5 s (`timeout`)",
+                "`python3 metric.py hangs` did not print an answer within 2.5 s (`timeout`)",
                 "hint: if it needs longer, raise the option `timeout`",
             ],
         ),
@@ -507,8 +507,8 @@ fn frames_larger_than_a_pipe() {
     assert_eq!(succeeds(score("chats")), "double 1\n");
     for (arguments, expected) in [
         (
-            "never-reads,timeout=0.5",
-            "did not read a whole query from standard input within 0.5 s (`timeout`)",
+            "never-reads,timeout=2.5",
+            "did not read a whole query from standard input within 2.5 s (`timeout`)",
         ),
         ("closes-stdin", "closed its standard input"),
     ] {
@@ -570,7 +570,7 @@ fn a_program_that_died_is_started_again_and_that_is_told() {
 fn a_program_that_fails_in_a_run_is_named() {
     let place = place();
     for (how, after) in [("error", 0), ("dies", 30), ("hangs", 30)] {
-        let metric = double(&format!("{how} after={after},timeout=2,restarts=0"));
+        let metric = double(&format!("{how} after={after},timeout=4,restarts=0"));
         let error = fails(place.run("run", &["--metric", &metric]), 1);
         assert!(error.starts_with("error: metric `double` on "), "{error}");
         assert!(!place.path("run").exists(), "{how}");

@@ -77,11 +77,10 @@ hello = {
     "range": [0, 1],
 }
 hello.update(json.loads(options.get("hello", "{}")))
-say(json.dumps({key: value for key, value in hello.items() if value != "none"}))
-
 if how == "closes-stdin":
-    sys.stdin.close()
     os.close(0)
+say(json.dumps({key: value for key, value in hello.items() if value != "none"}))
+if how == "closes-stdin":
     rest_for_ever()
 
 grandchildren = []
