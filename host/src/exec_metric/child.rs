@@ -135,7 +135,7 @@ impl Child {
                 if !frame.is_empty() {
                     return Err(Fault::Unasked(line));
                 }
-                if !self.pending.is_empty() {
+                if asked && !self.pending.is_empty() {
                     return Err(Fault::Unasked(std::mem::take(&mut self.pending)));
                 }
                 return Ok(line);

@@ -453,6 +453,11 @@ fn programs_that_fail_on_a_query() {
             "answers-twice",
             &["printed a line that no query asked for: `{\"value\": 0.6}`"],
         ),
+        // Noticed before the query or taken for its answer, as it happens.
+        (
+            "prints-after",
+            &["`ready`", "hint: standard output belongs to the protocol"],
+        ),
         (
             "answers line=hello",
             &[
@@ -619,21 +624,20 @@ fn ctrl_c_ends_host_and_programs() {
     }
 }
 
-/// The second one ends the host at once, without unwinding.
+/// The second one ends the host at once, here while it waits for a program that does not end with its standard input.
 #[test]
 fn a_second_ctrl_c_ends_the_programs_too() {
     let place = place();
-    let child = start(&score(&place, &double("hangs")));
+    let child = start(&score(&place, &double("never-ends")));
     wait_for(&place.path("resting"));
-    let signal = || {
-        std::process::Command::new("kill")
-            .args(["-INT", &child.id().to_string()])
-            .status()
-            .unwrap()
-    };
-    signal();
-    signal();
-    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(1));
+    let id = child.id().to_string();
+    for _ in 0..2 {
+        // On a loaded machine the host may have waited long enough before.
+        let _ = std::process::Command::new("kill")
+            .args(["-INT", &id])
+            .status();
+    }
+    drop(child.wait_with_output().unwrap());
     assert_all_ended(&place);
 }
 

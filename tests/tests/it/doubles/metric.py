@@ -82,6 +82,8 @@ if how == "closes-stdin":
 say(json.dumps({key: value for key, value in hello.items() if value != "none"}))
 if how == "closes-stdin":
     rest_for_ever()
+if how == "prints-after":
+    say("ready")
 
 grandchildren = []
 queries = 0
@@ -146,7 +148,7 @@ while True:
         grandchildren.append(subprocess.Popen(["sleep", "600"]))
         note_pid(grandchildren[-1].pid)
         os._exit(4)
-    elif how in ("never-ends", "reads-slowly", "never-reads"):
+    elif how in ("prints-after", "never-ends", "reads-slowly", "never-reads"):
         say(json.dumps({"value": value}))
     else:
         raise SystemExit(f"unknown: {how}")
