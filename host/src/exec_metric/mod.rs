@@ -1,11 +1,13 @@
 //! Any program as a metric: `exec:command=python3 my_metric.py`.
 //!
-//! `protocol` is what goes over the pipes, and `docs/exec-metric.md` says it for people; `child` is one running program,
-//! `pool` all those of a metric, `program` what is run and what its faults are called. `elsewhere` stands in on systems
-//! without process groups.
+//! `frame` and `protocol` are what goes over the pipes, and `docs/exec-metric.md` says it for people; `child` is one
+//! running program, `pool` all those of a metric, `program` what is run and what its faults are called. `elsewhere`
+//! stands in on systems without process groups.
 
 #[cfg(unix)]
 mod child;
+#[cfg(unix)]
+mod frame;
 #[cfg(unix)]
 mod group;
 #[cfg(unix)]

@@ -5,8 +5,9 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::child::{Child, FAREWELL};
+use super::frame::Frame;
 use super::program::{Failure, Program};
-use super::protocol::{Frame, Hello, parse_answer};
+use super::protocol::{Hello, parse_answer};
 use super::stderr::say;
 
 /// How often a query that waits for a program looks whether the user asked to stop.

@@ -7,9 +7,9 @@ use metricopt_sdk::{
 use serde_json::Value;
 use std::time::Duration;
 
+use super::frame::Frame;
 use super::pool::Pool;
 use super::program::Program;
-use super::protocol::Frame;
 use super::{CommandLine, NAME, Options};
 use crate::interrupt;
 
