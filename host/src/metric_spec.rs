@@ -1,9 +1,12 @@
 //! A metric as users type it: `NAME` or `NAME:key=value,...`.
 
-use metricopt_sdk::{DynMetric, Error, MetricEntry, Result};
+mod split;
+
+use metricopt_sdk::{DynMetric, Error, ErrorKind, MetricEntry, Result};
 use serde_json::{Map, Value};
 
 use crate::config::parse_scalar;
+use crate::exec_metric;
 use crate::registry::Registry;
 use crate::suggest;
 
@@ -17,7 +20,7 @@ pub struct MetricSpec {
 }
 
 impl MetricSpec {
-    /// Reads `NAME[:key=value,...]`.
+    /// Reads `NAME[:key=value,...]`. Commas inside quotes and brackets belong to the value.
     ///
     /// # Errors
     ///
@@ -29,18 +32,24 @@ impl MetricSpec {
     /// let spec = MetricSpec::parse("precision-at-recall:recall=0.9")?;
     /// assert_eq!(spec.name, "precision-at-recall");
     /// assert_eq!(spec.options["recall"], 0.9);
+    /// let spec = MetricSpec::parse(r#"exec:command=["python3", "m.py"],timeout=5"#)?;
+    /// assert_eq!(spec.options["command"][1], "m.py");
     /// assert!(MetricSpec::parse("f1:recall").is_err());
     /// # Ok::<(), metricopt_sdk::Error>(())
     /// ```
     pub fn parse(text: &str) -> Result<Self> {
         let (name, options) = text.split_once(':').unwrap_or((text, ""));
         let mut map = Map::new();
-        for option in options.split(',').filter(|option| !option.is_empty()) {
+        for option in split::at_commas(options).filter(|option| !option.is_empty()) {
             let Some((key, value)) = option.split_once('=') else {
-                return Err(
-                    Error::configuration(format!("metric option `{option}` has no value"))
-                        .hint(format!("write `{name}:{option}=VALUE`")),
-                );
+                let error = Error::configuration(format!("metric option `{option}` has no value"));
+                return Err(if name == exec_metric::NAME {
+                    error.hint(
+                        "write `exec:command=\"PROGRAM ARGUMENTS\"`, in quotes if it has commas",
+                    )
+                } else {
+                    error.hint(format!("write `{name}:{option}=VALUE`"))
+                });
             };
             map.insert(key.trim().to_owned(), parse_scalar(value.trim()));
         }
@@ -74,11 +83,17 @@ impl MetricSpec {
             }
             config.insert(key.clone(), value.clone());
         }
-        let metric = entry.create(&Value::Object(config)).map_err(|error| {
-            error
+        let config = Value::Object(config);
+        let created = if exec_metric::is_any_program(&entry) {
+            exec_metric::start(&config)
+        } else {
+            entry.create(&config).map(|metric| (entry, metric))
+        };
+        created.map_err(|error| match error.kind() {
+            ErrorKind::Cancelled => error,
+            _ => error
                 .context(format!("metric `{}`", self.name))
-                .hint(format!("see `host describe {}`", self.name))
-        })?;
-        Ok((entry, metric))
+                .hint(format!("see `host describe {}`", self.name)),
+        })
     }
 }

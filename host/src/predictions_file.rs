@@ -1,6 +1,8 @@
 //! Predictions in a safetensors file.
 
-use metricopt_sdk::{Call, Data, DynMetric, Error, MetricEntry, Result, View, Views, panics};
+use metricopt_sdk::{
+    Call, Data, DynMetric, Error, ErrorKind, MetricEntry, Result, View, Views, panics,
+};
 use safetensors::{Dtype, SafeTensors};
 use std::path::{Path, PathBuf};
 
@@ -71,9 +73,12 @@ impl PredictionsFile {
     ) -> Result<f64> {
         self.with_views(|views| {
             panics::guard(|| metric.evaluate(views, call)).map_err(|error| {
-                error
-                    .context(format!("{label} on `{}`", self.path.display()))
-                    .hint(format!("it takes {}: {}", entry.kind, entry.kind.tensors()))
+                let error = error.context(format!("{label} on `{}`", self.path.display()));
+                match error.kind() {
+                    // The predictions have no part in it.
+                    ErrorKind::Failed | ErrorKind::Cancelled => error,
+                    _ => error.hint(format!("it takes {}: {}", entry.kind, entry.kind.tensors())),
+                }
             })
         })
     }

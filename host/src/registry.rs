@@ -4,6 +4,7 @@ use metricopt_sdk::{Error, Make, MetricEntry, Result, TaskEntry};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::exec_metric;
 use crate::suggest;
 
 /// A plugin: what one package registered.
@@ -83,6 +84,7 @@ impl Registry {
         for plugin in plugins.into_values() {
             this.add(plugin)?;
         }
+        this.add(exec_metric::plugin())?;
         Ok(this)
     }
 

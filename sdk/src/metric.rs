@@ -334,6 +334,25 @@ impl MetricEntry {
         }
     }
 
+    /// Holds a value to the range, for a metric that is no [`Metric`].
+    ///
+    /// # Errors
+    ///
+    /// If it is not finite or out of range.
+    ///
+    /// ```
+    /// use metricopt_sdk::{Error, Kind, MetricEntry};
+    ///
+    /// let mut entry = MetricEntry::new("rows", Kind::Named, |_| Err(Error::unsupported("an example")));
+    /// entry.range = (0.0, 10.0);
+    /// assert_eq!(entry.within(3.0)?, 3.0);
+    /// assert!(entry.within(f64::NAN).is_err() && entry.within(11.0).is_err());
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn within(&self, value: f64) -> Result<f64> {
+        within(self.range, value)
+    }
+
     /// Configures the metric.
     ///
     /// # Errors

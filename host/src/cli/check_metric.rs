@@ -9,11 +9,12 @@ use std::path::PathBuf;
 use super::opened::{Opened, check_kinds, threads};
 use super::plugins::{Chosen, PluginOptions};
 use super::progress::Progress;
-use super::{print, to_json};
+use super::{listen_for_interrupts, print, to_json};
 use crate::config::Layers;
 use crate::device::DeviceChoice;
 use crate::engine::config::EngineConfig;
 use crate::engine::profile::{Profiles, profiles};
+use crate::interrupt;
 use crate::metric_spec::MetricSpec;
 use crate::predictions_file::PredictionsFile;
 use crate::registry::{Plugin, Registry};
@@ -85,12 +86,13 @@ struct Plan<'a> {
 impl CheckMetric {
     pub(super) fn execute(&self) -> Result<()> {
         let Chosen { registry, names } = self.options.registry(&self.plugins)?;
+        listen_for_interrupts()?;
         let (entry, metric) = MetricSpec::parse(&self.metric)?.create(&registry)?;
         let label = registry.label_metric(&entry.name);
         let plan = self.plan(&registry, &names, &entry)?;
         let call = Call {
             threads: threads(self.threads),
-            cancelled: &|| false,
+            cancelled: &interrupt::requested,
         };
         let given = self.given(&label, &entry, metric.as_ref(), &call)?;
         let options = Options {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::plugins::PluginOptions;
 use super::{print, to_json, warn};
 use crate::engine::config::EngineConfig;
+use crate::exec_metric;
 use crate::suggest;
 
 /// Describe a plugin, a task, a metric, or `config`: documentation, inputs, and every key with its default.
@@ -66,6 +67,14 @@ impl Describe {
         for (plugin, metric) in registry.metrics() {
             if metric.name == self.name || in_plugin(&plugin.name) {
                 let (low, high) = metric.range;
+                let (takes, direction) = if exec_metric::is_any_program(metric) {
+                    ("what the program says in its hello; any tensors, by name, if it says nothing".to_owned(), "what the program says in its hello".to_owned())
+                } else {
+                    (
+                        format!("{}: {}", metric.kind, metric.kind.tensors()),
+                        format!("{}, between {low} and {high}", metric.direction),
+                    )
+                };
                 parts.push(Part {
                     title: format!("metric {}", metric.name),
                     facts: vec![
@@ -73,14 +82,8 @@ impl Describe {
                             "plugin",
                             format!("{} {} ({})", plugin.name, plugin.version, plugin.origin),
                         ),
-                        (
-                            "takes",
-                            format!("{}: {}", metric.kind, metric.kind.tensors()),
-                        ),
-                        (
-                            "direction",
-                            format!("{}, between {low} and {high}", metric.direction),
-                        ),
+                        ("takes", takes),
+                        ("direction", direction),
                     ],
                     schema: metric.schema.clone(),
                     defaults: metric.defaults.clone(),

@@ -1,11 +1,12 @@
 //! `host list`: what there is.
 
 use clap::Args;
-use metricopt_sdk::Result;
+use metricopt_sdk::{Direction, MetricEntry, Result};
 use serde_json::json;
 
 use super::plugins::PluginOptions;
 use super::{print, to_json, warn};
+use crate::exec_metric;
 
 /// List plugins, tasks and metrics with their version and where they came from: those compiled in and those in the
 /// plugin path.
@@ -39,7 +40,7 @@ impl List {
                             "name": task.name, "kind": task.kind, "metric": task.metric,
                         })).collect::<Vec<_>>(),
                         "metrics": plugin.metrics.iter().map(|metric| json!({
-                            "name": metric.name, "kind": metric.kind, "direction": metric.direction,
+                            "name": metric.name, "kind": metric.kind, "direction": direction(metric),
                         })).collect::<Vec<_>>(),
                     })
                 })
@@ -61,7 +62,7 @@ impl List {
             }
             for metric in &plugin.metrics {
                 let summary = summary(&metric.schema);
-                let direction = metric.direction.to_string();
+                let direction = direction(metric).map_or("either".to_owned(), |it| it.to_string());
                 text.push_str(&format!(
                     "  metric  {:<20}  {direction:<8}  {summary}\n",
                     metric.name
@@ -71,6 +72,11 @@ impl List {
         text.push_str("\n`host describe NAME` tells more about each");
         print(&text)
     }
+}
+
+/// Which way it improves, unless only a program will say.
+fn direction(metric: &MetricEntry) -> Option<Direction> {
+    (!exec_metric::is_any_program(metric)).then_some(metric.direction)
 }
 
 /// The first sentence of the documentation.

@@ -4,7 +4,6 @@
 
 mod check_metric;
 mod describe;
-mod interrupt;
 mod list;
 mod log;
 mod opened;
@@ -20,6 +19,7 @@ use metricopt_sdk::{Error, ErrorKind, Result};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use crate::interrupt;
 use output::print;
 
 /// Fine-tune a pre-trained model for the metric you report.
@@ -89,6 +89,11 @@ fn warn(error: &Error) {
     }
 }
 
+/// From now on Ctrl-C asks to stop, and only a second one ends the process.
+fn listen_for_interrupts() -> Result<()> {
+    interrupt::listen(progress::say_line)
+}
+
 /// Tells an error and what to do next.
 fn report(error: &Error) {
     let (bold_red, bold, plain) =
@@ -97,7 +102,12 @@ fn report(error: &Error) {
         } else {
             ("", "", "")
         };
-    eprintln!("{bold_red}error:{plain} {error}");
+    // Whoever asked to stop need not read where that was noticed.
+    let message = match error.kind() {
+        ErrorKind::Cancelled => "stopped on request".to_owned(),
+        _ => error.to_string(),
+    };
+    eprintln!("{bold_red}error:{plain} {message}");
     for cause in error.causes() {
         eprintln!("  {bold}because:{plain} {cause}");
     }

@@ -1,7 +1,7 @@
 //! `host run`: the whole method on one task and one metric.
 
 use clap::Args;
-use metricopt_sdk::{Call, DynMetric, DynTask, Error, ErrorKind, MetricEntry, Result, TaskEntry};
+use metricopt_sdk::{Call, DynMetric, DynTask, Error, MetricEntry, Result, TaskEntry};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,11 +9,12 @@ use std::time::Instant;
 use super::opened::{Opened, check_kinds, threads};
 use super::plugins::{Chosen, PluginOptions};
 use super::progress::Progress;
-use super::{interrupt, print, to_json};
+use super::{listen_for_interrupts, print, to_json};
 use crate::config::Layers;
 use crate::device::DeviceChoice;
 use crate::engine::config::EngineConfig;
 use crate::engine::tune::{Tuned, tune};
+use crate::interrupt;
 use crate::metric_spec::MetricSpec;
 use crate::registry::{Plugin, Registry};
 use crate::run::{MetricSummary, RunDirectory, Summary};
@@ -70,6 +71,7 @@ const EXAMPLES: &str = "\
 Examples:
   host run --plugin tabular
   host run --plugin tabular --metric precision-at-recall:recall=0.8 --set finetune.lambda=10
+  host run --plugin tabular --metric \"exec:command=python3 my_metric.py\"
   host run --plugin tabular --set task.dataset=csv --set task.path=my.csv --set task.label=outcome
   host run --plugin tabular --set finetune.es.pairs=0 --seed 3 --out runs/without-search
   host run --plugin tabular --plugin ./target/release/libprofit.so --metric profit:gain=5
@@ -91,11 +93,11 @@ struct Plan<'a> {
 impl Run {
     pub(super) fn execute(&self) -> Result<()> {
         let Chosen { registry, names } = self.options.registry(&self.plugins)?;
+        listen_for_interrupts()?;
         let plan = self.plan(&registry, &names)?;
         if self.dry_run {
             return print(&self.resolved(&plan));
         }
-        interrupt::listen()?;
         let progress = Progress::new();
         let name = format!("{}-{}", plan.task.name, plan.metric_entry.name);
         let mut directory = match &self.out {
@@ -118,11 +120,6 @@ impl Run {
             Err(error) => {
                 let path = directory.path().to_owned();
                 let kept = directory.abandon();
-                let error = if error.kind() == ErrorKind::Cancelled {
-                    Error::new(error.kind(), "stopped on request")
-                } else {
-                    error
-                };
                 Err(if kept {
                     error.hint(format!("what was finished is in `{}`", path.display()))
                 } else {
@@ -164,6 +161,11 @@ impl Run {
     /// The resolved configuration, and how to use it again.
     fn resolved(&self, plan: &Plan<'_>) -> String {
         let metric = self.metric.as_deref().unwrap_or(&plan.metric_entry.name);
+        // A program with its arguments has blanks, and may have lines, which must not end the comment. Only a zero byte
+        // cannot be quoted, and none can be typed.
+        let metric = shlex::try_quote(metric)
+            .unwrap_or(metric.into())
+            .replace('\n', "\n# ");
         let plugins: Vec<String> = self
             .plugins
             .iter()
@@ -187,7 +189,7 @@ impl Run {
         directory.write("config.toml", self.resolved(plan).as_bytes())?;
         let call = Call {
             threads: plan.threads,
-            cancelled: &interrupt::cancelled,
+            cancelled: &interrupt::requested,
         };
         let config = plan.layers.task(plan.task)?;
         let opened = Opened::new(

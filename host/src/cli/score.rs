@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::plugins::PluginOptions;
-use super::print;
+use super::{listen_for_interrupts, print};
+use crate::interrupt;
 use crate::metric_spec::MetricSpec;
 use crate::predictions_file::PredictionsFile;
 
@@ -36,11 +37,12 @@ pub(super) struct Score {
 impl Score {
     pub(super) fn execute(&self) -> Result<()> {
         let registry = self.options.registry(&self.plugins)?.registry;
+        listen_for_interrupts()?;
         let (entry, metric) = MetricSpec::parse(&self.metric)?.create(&registry)?;
         let predictions = PredictionsFile::read(&self.predictions)?;
         let call = Call {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
-            cancelled: &|| false,
+            cancelled: &interrupt::requested,
         };
         let started = Instant::now();
         let value = predictions.evaluate(

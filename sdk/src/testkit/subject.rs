@@ -4,7 +4,6 @@ use serde_json::Value;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Sample;
-use crate::metric::within;
 use crate::{Call, DynMetric, Error, ErrorKind, MetricEntry, Views, panics};
 
 /// A metric under test.
@@ -117,6 +116,6 @@ impl<'a> Subject<'a> {
 
     /// Holds a metric that was not written in Rust to its range too.
     fn within(&self, value: f64) -> Result<f64, String> {
-        within(self.entry.range, value).map_err(|error| error.to_string())
+        self.entry.within(value).map_err(|error| error.to_string())
     }
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Starts a command without waiting for it.
-fn start(command: &assert_cmd::Command) -> Child {
+pub(crate) fn start(command: &assert_cmd::Command) -> Child {
     let mut spawned = Command::new(command.get_program());
     spawned.args(command.get_args());
     for (variable, value) in command.get_envs() {
@@ -27,7 +27,7 @@ fn start(command: &assert_cmd::Command) -> Child {
         .unwrap()
 }
 
-fn wait_for(path: &Path) {
+pub(crate) fn wait_for(path: &Path) {
     let started = Instant::now();
     while !path.exists() {
         assert!(
@@ -40,7 +40,7 @@ fn wait_for(path: &Path) {
 }
 
 /// Sends a signal and returns what the process said; it must end soon.
-fn interrupt(child: Child, signal: &str) -> String {
+pub(crate) fn interrupt(child: Child, signal: &str) -> String {
     let started = Instant::now();
     assert!(
         Command::new("kill")

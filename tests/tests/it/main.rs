@@ -9,6 +9,7 @@ mod check_metric;
 mod command_line;
 mod configuration;
 mod determinism;
+mod exec_metric;
 mod interruption;
 mod misbehaving;
 mod plugins;
