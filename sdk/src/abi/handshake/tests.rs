@@ -5,6 +5,7 @@ use rand_pcg::Pcg64Mcg;
 use serde_json::json;
 use std::ffi::c_void;
 use std::mem::offset_of;
+use std::sync::LazyLock;
 
 use super::super::failure::{Status, failure};
 use super::super::text::Collector;
@@ -550,8 +551,11 @@ impl Metric for Options {
 
 #[test]
 fn ten_thousand_damaged_configurations() {
-    // SAFETY: what the SDK exports is whole and stays.
-    let table = unsafe { &*super::metric::export(MetricEntry::of::<Options>()) };
+    // As in a plugin a static holds it: what is exported is never freed.
+    // SAFETY: what the SDK exports is whole.
+    static TABLE: LazyLock<&MetricTable> =
+        LazyLock::new(|| unsafe { &*super::metric::export(MetricEntry::of::<Options>()) });
+    let table: &MetricTable = &TABLE;
     let (Some(create), Some(destroy)) = (table.create, table.destroy) else {
         panic!("the SDK exports both")
     };
