@@ -34,6 +34,21 @@ const LIBTORCH_VARIABLES: [&str; 5] = [
     CONFIGURED_LIBTORCH_VARIABLE,
 ];
 
+/// Extra flags for one command, which Cargo's compilers take from the environment alone.
+#[derive(Clone, Copy)]
+pub(crate) struct Flags {
+    /// For rustc: unstable ones, which it accepts for this command although it is a stable one.
+    pub(crate) unstable_rustc: &'static [&'static str],
+    pub(crate) rustdoc: &'static [&'static str],
+}
+
+impl Flags {
+    pub(crate) const NONE: Self = Self {
+        unstable_rustc: &[],
+        rustdoc: &[],
+    };
+}
+
 pub(crate) struct Cargo<'a> {
     workspace: &'a Workspace,
     program: PathBuf,
@@ -53,7 +68,7 @@ impl<'a> Cargo<'a> {
 
     /// Builds one program in release mode; says nothing when there is nothing to build.
     pub(crate) fn build_release(&self, package: &str, binary: &str) -> Result<()> {
-        let mut command = self.command(&[]);
+        let mut command = self.command(&Flags::NONE);
         command.args(["build", "--release", "--package", package, "--bin", binary]);
         if io::stderr().is_terminal() {
             // Its standard error becomes a pipe, on which Cargo would show neither colours nor progress by itself.
@@ -82,8 +97,8 @@ impl<'a> Cargo<'a> {
     }
 
     /// Runs one Cargo command in the workspace, as it is.
-    pub(crate) fn run(&self, arguments: &[&str], rustdoc_flags: &[&str]) -> Result<ExitStatus> {
-        self.command(rustdoc_flags)
+    pub(crate) fn run(&self, arguments: &[&str], flags: &Flags) -> Result<ExitStatus> {
+        self.command(flags)
             .args(arguments)
             .status()
             .map_err(|source| Error::start(&self.program, &source))
@@ -96,7 +111,7 @@ impl<'a> Cargo<'a> {
         Error::start(program, &command.args(arguments).exec())
     }
 
-    fn command(&self, rustdoc_flags: &[&str]) -> Command {
+    fn command(&self, extra: &Flags) -> Command {
         let mut command = Command::new(&self.program);
         command.current_dir(self.workspace.root());
         forget_outer_cargo(&mut command);
@@ -113,13 +128,21 @@ impl<'a> Cargo<'a> {
             }
         }
         // Flags in the environment replace all those in the configuration, ours among them.
-        if let Some(flags) = user_flags("CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS") {
-            command.env("CARGO_ENCODED_RUSTFLAGS", joined(flags, &self.link_flags));
+        let user_rustc_flags = user_flags("CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS");
+        if user_rustc_flags.is_some() || !extra.unstable_rustc.is_empty() {
+            let flags = joined(user_rustc_flags.unwrap_or_default(), &self.link_flags);
+            command.env(
+                "CARGO_ENCODED_RUSTFLAGS",
+                joined(flags, extra.unstable_rustc),
+            );
+        }
+        if !extra.unstable_rustc.is_empty() {
+            command.env("RUSTC_BOOTSTRAP", "1");
         }
         let user_rustdoc_flags = user_flags("CARGO_ENCODED_RUSTDOCFLAGS", "RUSTDOCFLAGS");
-        if user_rustdoc_flags.is_some() || !rustdoc_flags.is_empty() {
+        if user_rustdoc_flags.is_some() || !extra.rustdoc.is_empty() {
             let flags = joined(user_rustdoc_flags.unwrap_or_default(), &self.link_flags);
-            command.env("CARGO_ENCODED_RUSTDOCFLAGS", joined(flags, rustdoc_flags));
+            command.env("CARGO_ENCODED_RUSTDOCFLAGS", joined(flags, extra.rustdoc));
         }
         command
     }

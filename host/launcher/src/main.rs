@@ -9,6 +9,7 @@ mod error;
 mod host;
 mod provision;
 mod reproduce;
+mod runtime;
 mod say;
 mod verify;
 mod workspace;
@@ -23,7 +24,7 @@ use workspace::Workspace;
 const HELP: &str = "\
 usage: cargo host ARGUMENTS...        build the host and run it with these arguments (`cargo host --help`: its own help)
        cargo setup                    only install what is missing: libtorch, for plain cargo commands and editors
-       cargo verify                   format check, lints, all tests, documentation
+       cargo verify                   format check, lints, all tests, documentation, address sanitizer
        cargo reproduce ARGUMENTS...   build everything and repeat the published numbers
 
 environment:

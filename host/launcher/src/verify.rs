@@ -2,24 +2,31 @@
 
 use std::time::{Duration, Instant};
 
-use crate::cargo::Cargo;
+use crate::cargo::{Cargo, Flags};
 use crate::error::{Error, Result};
 use crate::provision;
+use crate::runtime::Runtime;
 use crate::say;
 use crate::workspace::Workspace;
 
 struct Step {
     name: &'static str,
     arguments: &'static [&'static str],
-    /// Extra flags for rustdoc, which takes them from the environment alone.
-    rustdoc_flags: &'static [&'static str],
+    /// Extra flags for Cargo's compilers, which take them from the environment alone.
+    flags: Flags,
+    /// What the toolchain must bring along; a step is left out, with a line that says so, where it does not.
+    needs: Option<Runtime>,
 }
 
-const STEPS: [Step; 5] = [
+/// Named, so that the flags are for the tests and not for build scripts and macros too.
+const SANITIZED_TARGET: &str = "x86_64-unknown-linux-gnu";
+
+const STEPS: [Step; 6] = [
     Step {
         name: "format",
         arguments: &["fmt", "--all", "--check"],
-        rustdoc_flags: &[],
+        flags: Flags::NONE,
+        needs: None,
     },
     Step {
         name: "lints",
@@ -31,7 +38,8 @@ const STEPS: [Step; 5] = [
             "-D",
             "warnings",
         ],
-        rustdoc_flags: &[],
+        flags: Flags::NONE,
+        needs: None,
     },
     Step {
         name: "tests",
@@ -44,17 +52,48 @@ const STEPS: [Step; 5] = [
             "--tests",
             "--examples",
         ],
-        rustdoc_flags: &[],
+        flags: Flags::NONE,
+        needs: None,
     },
     Step {
         name: "doc tests",
         arguments: &["test", "--workspace", "--doc"],
-        rustdoc_flags: &[],
+        flags: Flags::NONE,
+        needs: None,
     },
     Step {
         name: "documentation",
         arguments: &["doc", "--workspace", "--no-deps"],
-        rustdoc_flags: &["-D", "warnings"],
+        flags: Flags {
+            rustdoc: &["-D", "warnings"],
+            ..Flags::NONE
+        },
+        needs: None,
+    },
+    Step {
+        name: "address sanitizer",
+        // The crates whose unsafe code runs without libtorch, both sides of the boundary among it.
+        arguments: &[
+            "test",
+            "--package",
+            "metricopt-sdk",
+            "--package",
+            "metricopt-metrics",
+            "--lib",
+            "--tests",
+            "--target",
+            SANITIZED_TARGET,
+            "--target-dir",
+            "target/asan",
+        ],
+        flags: Flags {
+            unstable_rustc: &["-Zsanitizer=address"],
+            ..Flags::NONE
+        },
+        needs: Some(Runtime {
+            target: SANITIZED_TARGET,
+            suffix: "_rt.asan.a",
+        }),
     },
 ];
 
@@ -62,7 +101,19 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     provision::run(workspace)?;
     let cargo = Cargo::of(workspace)?;
     let start = Instant::now();
+    let mut skipped = 0;
     for (number, step) in (1..).zip(&STEPS) {
+        if let Some(runtime) = step.needs.as_ref().filter(|needed| !needed.is_there()) {
+            say::plain(format_args!(
+                "\n[{number}/{}] {}: skipped, this Rust has no `*{}` for {}",
+                STEPS.len(),
+                step.name,
+                runtime.suffix,
+                runtime.target
+            ));
+            skipped += 1;
+            continue;
+        }
         say::plain(format_args!(
             "\n[{number}/{}] {}: {}",
             STEPS.len(),
@@ -70,7 +121,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             step.command_line()
         ));
         let step_start = Instant::now();
-        let status = cargo.run(step.arguments, step.rustdoc_flags)?;
+        let status = cargo.run(step.arguments, &step.flags)?;
         let elapsed = readable(step_start.elapsed());
         if !status.success() {
             return Err(Error::new(
@@ -88,11 +139,18 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             step.name
         ));
     }
-    say::plain(format_args!(
-        "\nverify: all {} steps passed in {}",
-        STEPS.len(),
-        readable(start.elapsed())
-    ));
+    let elapsed = readable(start.elapsed());
+    match skipped {
+        0 => say::plain(format_args!(
+            "\nverify: all {} steps passed in {elapsed}",
+            STEPS.len()
+        )),
+        _ => say::plain(format_args!(
+            "\nverify: {} of {} steps passed in {elapsed}, {skipped} skipped",
+            STEPS.len() - skipped,
+            STEPS.len()
+        )),
+    }
     Ok(())
 }
 
@@ -100,14 +158,19 @@ impl Step {
     /// The step as one would type it.
     fn command_line(&self) -> String {
         let command = format!("cargo {}", self.arguments.join(" "));
-        if self.rustdoc_flags.is_empty() {
-            command
-        } else {
-            format!(
-                "RUSTDOCFLAGS=\"{}\" {command}",
-                self.rustdoc_flags.join(" ")
-            )
-        }
+        let Flags {
+            unstable_rustc,
+            rustdoc,
+        } = &self.flags;
+        let rustc = match unstable_rustc.join(" ") {
+            flags if flags.is_empty() => String::new(),
+            flags => format!("RUSTC_BOOTSTRAP=1 RUSTFLAGS=\"{flags}\" "),
+        };
+        let rustdoc = match rustdoc.join(" ") {
+            flags if flags.is_empty() => String::new(),
+            flags => format!("RUSTDOCFLAGS=\"{flags}\" "),
+        };
+        format!("{rustc}{rustdoc}{command}")
     }
 }
 
@@ -130,6 +193,13 @@ mod tests {
         assert_eq!(
             STEPS[4].command_line(),
             "RUSTDOCFLAGS=\"-D warnings\" cargo doc --workspace --no-deps"
+        );
+        let sanitizer = STEPS[5].command_line();
+        assert!(
+            sanitizer.starts_with(
+                "RUSTC_BOOTSTRAP=1 RUSTFLAGS=\"-Zsanitizer=address\" cargo test --package "
+            ),
+            "{sanitizer}"
         );
     }
 

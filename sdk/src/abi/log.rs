@@ -8,6 +8,7 @@
 use std::ffi::c_void;
 use std::fmt::{self, Write};
 use std::mem::size_of;
+use std::sync::{Mutex, PoisonError};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
@@ -76,6 +77,11 @@ pub fn install_logger(max_level: Level, logger: Box<Logger>) {
 
 /// What a host hands to one library at the handshake: its log lines go to `logger`. Lives as long as the process.
 pub(super) fn host(max_level: Level, logger: Box<Logger>) -> &'static Host {
+    /// All there are: kept, not leaked, also for a leak checker, whatever the library does with the pointer.
+    static HOSTS: Mutex<Vec<Kept>> = Mutex::new(Vec::new());
+    struct Kept(#[expect(dead_code, reason = "only kept")] &'static Host);
+    // SAFETY: nobody ever takes it out again.
+    unsafe impl Send for Kept {}
     unsafe extern "C" fn log(context: *mut c_void, level: u32, target: Str, message: Str) {
         // SAFETY: the context is the logger below, which is never freed and may be called from any thread.
         let logger = unsafe { &*context.cast::<Box<Logger>>() };
@@ -88,14 +94,17 @@ pub(super) fn host(max_level: Level, logger: Box<Logger>) -> &'static Host {
         );
     }
     let logger: &'static mut Box<Logger> = Box::leak(Box::new(logger));
-    Box::leak(Box::new(Host {
+    let host: &'static Host = Box::leak(Box::new(Host {
         size: size_of::<Host>(),
         minor: MINOR,
         max_level: max_level as u32,
         features: 0,
         context: (&raw mut *logger).cast(),
         log: Some(log),
-    }))
+    }));
+    let mut hosts = HOSTS.lock().unwrap_or_else(PoisonError::into_inner);
+    hosts.push(Kept(host));
+    host
 }
 
 /// On the plugin's side: sends the events of this library to the host.

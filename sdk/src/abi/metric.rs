@@ -151,12 +151,7 @@ unsafe extern "C" fn evaluate_many(
         // SAFETY: the host vouches for handle, candidates, call and the places of the values during the call.
         unsafe {
             let metric = metric(handle);
-            let candidates = std::slice::from_raw_parts(candidates, candidates_len);
-            let tensors: Result<Vec<_>> = candidates
-                .iter()
-                .map(|candidate| views::borrow(candidate.views, candidate.views_len))
-                .collect();
-            let tensors = tensors?;
+            let tensors = views::borrow_many(candidates, candidates_len)?;
             let views: Vec<Views<'_>> = tensors.iter().map(|tensors| Views::new(tensors)).collect();
             let found = views::borrow_call(call, |call| {
                 metric

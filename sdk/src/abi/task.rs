@@ -544,19 +544,8 @@ unsafe extern "C" fn receive(
         if candidates_len == 0 {
             return Ok(());
         }
-        if candidates.is_null() {
-            return Err(Error::failed(
-                "the task emitted nothing where it promised candidates",
-            ));
-        }
         // SAFETY: the plugin vouches for the candidates and their tensors during the call.
-        let tensors: Result<Vec<_>> = unsafe {
-            std::slice::from_raw_parts(candidates, candidates_len)
-                .iter()
-                .map(|candidate| views::borrow(candidate.views, candidate.views_len))
-                .collect()
-        };
-        let tensors = tensors?;
+        let tensors = unsafe { views::borrow_many(candidates, candidates_len) }?;
         let views: Vec<Views<'_>> = tensors.iter().map(|tensors| Views::new(tensors)).collect();
         (receiver.emit)(first, &views)
     });

@@ -11,6 +11,8 @@ use crate::{Data, Error, Result, Views};
 const MAX_DIMENSIONS: usize = 16;
 /// Most tensors of one candidate.
 const MAX_VIEWS: usize = 256;
+/// Most candidates of one call.
+const MAX_CANDIDATES: usize = 1 << 24;
 
 // An extent is an `i64` in DLPack and a `usize` in Rust: the same bytes, and the same value where it is not negative.
 const _: () =
@@ -71,21 +73,43 @@ pub(super) fn lend_many<T>(candidates: &[Views<'_>], call: impl FnOnce(&[Candida
 ///
 /// `views` must point to `len` views, and what they point to must live as long as `'a`.
 pub(super) unsafe fn borrow<'a>(views: *const View, len: usize) -> Result<Vec<crate::View<'a>>> {
-    if len > MAX_VIEWS || (views.is_null() && len > 0) {
+    // SAFETY: the caller vouches for `len` views.
+    let found = (len <= MAX_VIEWS).then(|| unsafe { elements_at(views, len) });
+    let Some(views) = found.flatten() else {
         return Err(Error::failed(format!(
             "{len} tensors at {views:p} are no predictions"
         )));
-    }
-    // SAFETY: the caller vouches for `len` views; an empty slice needs no memory.
-    let views = if len == 0 {
-        &[]
-    } else {
-        unsafe { std::slice::from_raw_parts(views, len) }
     };
     // SAFETY: as the caller vouches.
     views
         .iter()
         .map(|view| unsafe { borrow_one(view) })
+        .collect()
+}
+
+/// As [`borrow`], for several candidates.
+///
+/// # Errors
+///
+/// Those of [`borrow`].
+///
+/// # Safety
+///
+/// `candidates` must point to `len` candidates, and what they point to must live as long as `'a`.
+pub(super) unsafe fn borrow_many<'a>(
+    candidates: *const Candidate,
+    len: usize,
+) -> Result<Vec<Vec<crate::View<'a>>>> {
+    // SAFETY: the caller vouches for `len` candidates.
+    let found = (len <= MAX_CANDIDATES).then(|| unsafe { elements_at(candidates, len) });
+    let Some(candidates) = found.flatten() else {
+        return Err(Error::failed(format!(
+            "{len} candidates at {candidates:p} are no list"
+        )));
+    };
+    let each = candidates.iter();
+    // SAFETY: as the caller vouches.
+    each.map(|candidate| unsafe { borrow(candidate.views, candidate.views_len) })
         .collect()
 }
 
@@ -101,14 +125,12 @@ unsafe fn borrow_one<'a>(view: &View) -> Result<crate::View<'a>> {
         )));
     }
     let dimensions = usize::try_from(tensor.ndim).unwrap_or(usize::MAX);
-    if dimensions > MAX_DIMENSIONS || (dimensions > 0 && tensor.shape.is_null()) {
+    if dimensions > MAX_DIMENSIONS {
         return wrong(&format!("has {} dimensions", tensor.ndim));
     }
-    let shape: &'a [i64] = if dimensions == 0 {
-        &[]
-    } else {
-        // SAFETY: not null, and the caller vouches for `ndim` extents.
-        unsafe { std::slice::from_raw_parts(tensor.shape, dimensions) }
+    // SAFETY: the caller vouches for `ndim` extents.
+    let Some(shape) = (unsafe { elements_at::<'a, i64>(tensor.shape, dimensions) }) else {
+        return wrong("has a null or crooked pointer to its shape");
     };
     let mut elements = 1_usize;
     for &extent in shape {
@@ -121,14 +143,17 @@ unsafe fn borrow_one<'a>(view: &View) -> Result<crate::View<'a>> {
         }
     }
     if !tensor.strides.is_null() {
-        // SAFETY: not null, and the caller vouches for `ndim` strides.
-        let strides = unsafe { std::slice::from_raw_parts(tensor.strides, dimensions) };
-        let mut expected = 1;
+        // SAFETY: the caller vouches for `ndim` strides.
+        let Some(strides) = (unsafe { elements_at::<'a, i64>(tensor.strides, dimensions) }) else {
+            return wrong("has a crooked pointer to its strides");
+        };
+        let mut expected = 1_i64;
         for (&stride, &extent) in strides.iter().zip(shape).rev() {
             if stride != expected && extent > 1 && elements > 0 {
                 return wrong("is not contiguous");
             }
-            expected *= extent.max(1);
+            // Without elements the extents may be huge.
+            expected = expected.saturating_mul(extent.max(1));
         }
     }
     // SAFETY: `i64` and `usize` have the same layout, as asserted above, and no extent is negative.
@@ -141,10 +166,10 @@ unsafe fn borrow_one<'a>(view: &View) -> Result<crate::View<'a>> {
     // SAFETY: as the caller vouches for the tensor, of the type that it names.
     let data = unsafe {
         match (code, bits, lanes) {
-            (dlpack::FLOAT, 32, 1) => elements_at(start, elements).map(Data::F32),
-            (dlpack::FLOAT, 64, 1) => elements_at(start, elements).map(Data::F64),
-            (dlpack::INT, 64, 1) => elements_at(start, elements).map(Data::I64),
-            (dlpack::UINT, 8, 1) => elements_at(start, elements).map(Data::U8),
+            (dlpack::FLOAT, 32, 1) => elements_at(start.cast(), elements).map(Data::F32),
+            (dlpack::FLOAT, 64, 1) => elements_at(start.cast(), elements).map(Data::F64),
+            (dlpack::INT, 64, 1) => elements_at(start.cast(), elements).map(Data::I64),
+            (dlpack::UINT, 8, 1) => elements_at(start.cast(), elements).map(Data::U8),
             _ => {
                 return wrong(&format!(
                     "has the unknown type (code {code}, {bits} bits, {lanes} lanes)"
@@ -163,8 +188,7 @@ unsafe fn borrow_one<'a>(view: &View) -> Result<crate::View<'a>> {
 /// # Safety
 ///
 /// If neither, `len` elements must live there as long as `'a`.
-unsafe fn elements_at<'a, T>(start: *const u8, len: usize) -> Option<&'a [T]> {
-    let start = start.cast::<T>();
+unsafe fn elements_at<'a, T>(start: *const T, len: usize) -> Option<&'a [T]> {
     if len == 0 {
         return Some(&[]);
     }
@@ -221,3 +245,6 @@ pub(super) unsafe fn borrow_call<T>(
         cancelled: &|| asker.ask(),
     })
 }
+
+#[cfg(test)]
+mod tests;

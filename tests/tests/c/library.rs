@@ -10,23 +10,29 @@ use std::path::Path;
 
 use crate::compiler;
 
-/// Compiles C and loads it for the life of the process.
-fn load(source: &Path) -> &'static Library {
+/// Compiles C, loads it for the life of the process and finds a function.
+///
+/// # Safety
+///
+/// The function must have the type `F`.
+unsafe fn load<F: Copy>(source: &Path, symbol: &str) -> F {
     let folder = compiler::folder();
     let path = folder.path().join("lib.so");
     compiler::library(source, &path);
-    // SAFETY: compiled from a source of this checkout, which runs nothing when it is loaded. The file may go: it is
-    // mapped.
-    Box::leak(Box::new(unsafe { Library::new(&path) }.unwrap()))
+    // SAFETY: compiled from C of this checkout, which runs nothing when it is loaded. The file may go: it is mapped.
+    let library = unsafe { Library::new(&path) }.unwrap();
+    // SAFETY: as the caller vouches.
+    let function = unsafe { *library.get::<F>(symbol.as_bytes()).unwrap() };
+    std::mem::forget(library);
+    function
 }
 
 /// The metrics of a plugin in C, after the handshake.
 pub(crate) fn plugin(source: &str, logger: Box<Logger>) -> Result<Vec<MetricEntry>> {
-    let library = load(&compiler::checkout(source));
     let symbol = format!("{}{}", abi::SYMBOL, abi::VERSION);
-    // SAFETY: the header gives the symbol this type, and `load` keeps the library.
+    // SAFETY: the header gives the symbol this type, and the library stays.
     let offers = unsafe {
-        let entry = *library.get::<PluginFn>(symbol.as_bytes()).unwrap();
+        let entry: PluginFn = load(&compiler::checkout(source), &symbol);
         abi::negotiate(entry, abi::Level::Debug, logger)?
     };
     Ok(offers.into_iter().flat_map(|offer| offer.metrics).collect())
@@ -48,8 +54,8 @@ impl ConfigNumber {
                 return metricopt_config_number(config, key, value);
             }";
         fs::write(&source, text).unwrap();
-        // SAFETY: the type is that of the text above, and `load` keeps the library.
-        Self(unsafe { *load(&source).get(b"number").unwrap() })
+        // SAFETY: the type is that of the text above.
+        Self(unsafe { load(&source, "number") })
     }
 
     /// What it returns, with the value where it filled one.

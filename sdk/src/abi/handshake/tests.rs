@@ -5,6 +5,7 @@ use rand_pcg::Pcg64Mcg;
 use serde_json::json;
 use std::ffi::c_void;
 use std::mem::offset_of;
+use std::sync::LazyLock;
 
 use super::super::failure::{Status, failure};
 use super::super::text::Collector;
@@ -325,7 +326,8 @@ fn names_that_are_none() {
     // What is shown of it cannot steer a terminal or fill it.
     let error = outcome(|plugin, _| plugin.name = Str::borrow("\u{1b}[2J")).unwrap_err();
     assert!(!error.to_string().contains('\u{1b}'), "{error}");
-    let error = outcome(|plugin, _| plugin.name = Str::borrow(&long.repeat(1000))).unwrap_err();
+    let longer = long.repeat(1000);
+    let error = outcome(|plugin, _| plugin.name = Str::borrow(&longer)).unwrap_err();
     assert!(error.to_string().len() < 300, "{error}");
 }
 
@@ -550,8 +552,11 @@ impl Metric for Options {
 
 #[test]
 fn ten_thousand_damaged_configurations() {
-    // SAFETY: what the SDK exports is whole and stays.
-    let table = unsafe { &*super::metric::export(MetricEntry::of::<Options>()) };
+    // As in a plugin a static holds it: what is exported is never freed.
+    // SAFETY: what the SDK exports is whole.
+    static TABLE: LazyLock<&MetricTable> =
+        LazyLock::new(|| unsafe { &*super::metric::export(MetricEntry::of::<Options>()) });
+    let table: &MetricTable = &TABLE;
     let (Some(create), Some(destroy)) = (table.create, table.destroy) else {
         panic!("the SDK exports both")
     };
