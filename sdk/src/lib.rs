@@ -106,6 +106,7 @@ pub mod prelude {
 /// Keeps the example of the README compiling.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
+#[doc = include_str!("../../plugins/README.md")]
 struct Readme;
 
 #[doc(hidden)]
