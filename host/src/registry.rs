@@ -84,7 +84,14 @@ impl Registry {
         for plugin in plugins.into_values() {
             this.add(plugin)?;
         }
-        this.add(exec_metric::plugin())?;
+        // The host's own: programs are no plugins, but they are found and listed like them.
+        this.add(Plugin {
+            name: exec_metric::NAME.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            origin: Origin::BuiltIn,
+            tasks: Vec::new(),
+            metrics: vec![exec_metric::entry()],
+        })?;
         Ok(this)
     }
 

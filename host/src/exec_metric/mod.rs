@@ -35,8 +35,6 @@ use metricopt_sdk::{Kind, MetricEntry, config};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::registry::{Origin, Plugin};
-
 /// The name users type.
 pub const NAME: &str = "exec";
 
@@ -101,18 +99,12 @@ impl Default for Options {
     }
 }
 
-/// The plugin of this metric.
-pub fn plugin() -> Plugin {
+/// The entry that stands for all programs.
+pub fn entry() -> MetricEntry {
     let mut entry = MetricEntry::new(NAME, Kind::Named, |json| Ok(start(json)?.1));
     entry.schema = config::schema::<Options>();
     entry.defaults = config::defaults::<Options>();
-    Plugin {
-        name: NAME.to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        origin: Origin::BuiltIn,
-        tasks: Vec::new(),
-        metrics: vec![entry],
-    }
+    entry
 }
 
 /// Whether this is the entry that stands for all programs, of which only the program knows name, direction, kind and

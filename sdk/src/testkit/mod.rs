@@ -67,6 +67,7 @@
 //! # Ok::<(), metricopt_sdk::Error>(())
 //! ```
 
+mod digits;
 mod draws;
 mod laws;
 mod lines;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use std::fmt;
 
-use super::report::{short, shorter};
+use super::digits::{short, shorter};
 
 /// In one word, how a metric changes along a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

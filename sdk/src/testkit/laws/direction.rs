@@ -1,8 +1,9 @@
 //! Better predictions are not worse, in the declared direction.
 
 use super::{Trial, close};
+use crate::testkit::digits::short;
 use crate::testkit::profile::mean;
-use crate::testkit::report::{Finding, Law, short};
+use crate::testkit::report::{Finding, Law};
 use crate::testkit::sources::Source;
 
 /// Shares of right predictions, the others being random.

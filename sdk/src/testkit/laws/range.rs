@@ -1,7 +1,8 @@
 //! Values lie in the declared range.
 
 use super::Trial;
-use crate::testkit::report::{Finding, Law, short};
+use crate::testkit::digits::short;
+use crate::testkit::report::{Finding, Law};
 use crate::testkit::subject::Outcome;
 
 /// Random predictions tried of each source, beside the ordinary ones.
