@@ -1,6 +1,6 @@
 //! Plugins from files that work as they should.
 
-use crate::support::{Place, library, succeeds};
+use crate::support::{Place, cargo, host_program, library, succeeds};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -237,4 +237,41 @@ fn a_lock_lets_in_what_it_lists_and_nothing_else() {
     crate::support::fails(place.host(&["list"]), 2);
     let error = crate::support::fails(place.host(&["list", "--plugins-lock", "nowhere.lock"]), 2);
     assert!(error.contains("cannot read `nowhere.lock`"), "{error}");
+}
+
+/// Whoever builds a plugin builds it in release mode, with whatever host. Some minutes from nothing, for libtorch's binding.
+#[test]
+fn slow_release_libraries_give_the_same_bits_too() {
+    let place = Place::new();
+    // target/PROFILE/host
+    let target = host_program().ancestors().nth(2).unwrap();
+    let mut cargo = cargo();
+    cargo.args([
+        "build",
+        "--quiet",
+        "--release",
+        "--package",
+        "metricopt-metrics",
+    ]);
+    cargo
+        .args(["--package", "metricopt-tabular", "--target-dir"])
+        .arg(target);
+    assert!(cargo.status().unwrap().success());
+    let release = |crate_name: &str| {
+        let library = library(crate_name);
+        target.join("release").join(library.file_name().unwrap())
+    };
+    let [metrics, tabular] = BUILT_IN.map(|(_, crate_name)| release(crate_name));
+    succeeds(place.run("compiled", &[]));
+    let plugins = [
+        "--plugin",
+        tabular.to_str().unwrap(),
+        "--plugin",
+        metrics.to_str().unwrap(),
+    ];
+    succeeds(place.run("release", &plugins));
+    assert_eq!(
+        without_seconds(&place.summary("release")).to_string(),
+        without_seconds(&place.summary("compiled")).to_string(),
+    );
 }

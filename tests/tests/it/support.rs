@@ -287,33 +287,28 @@ pub(crate) fn host_program() -> &'static Path {
             "debug" => "dev",
             name => name,
         };
-        let mut cargo =
-            std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args([
-            "build",
-            "--quiet",
-            "--package",
-            "metricopt-host",
-            "--bin",
-            "host",
-            "--profile",
-            profile_name,
-        ]);
+        let mut cargo = cargo();
         cargo
-            .arg("--target-dir")
-            .arg(target)
-            .current_dir(env!("CARGO_MANIFEST_DIR"));
-        // What the outer Cargo says about this package would make build scripts run again.
-        for (variable, _) in std::env::vars_os() {
-            let name = variable.to_string_lossy();
-            if name.starts_with("CARGO_PKG_")
-                || name.starts_with("CARGO_MANIFEST_")
-                || name.starts_with("CARGO_BIN_")
-            {
-                cargo.env_remove(&variable);
-            }
-        }
+            .args(["build", "--quiet", "--package", "metricopt-host"])
+            .args(["--bin", "host", "--profile", profile_name, "--target-dir"])
+            .arg(target);
         assert!(cargo.status().unwrap().success(), "cannot build the host");
         profile.join(format!("host{}", std::env::consts::EXE_SUFFIX))
     })
+}
+
+/// Cargo, in the workspace.
+pub(crate) fn cargo() -> std::process::Command {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut cargo = std::process::Command::new(program);
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    // What the outer Cargo says about this package would make build scripts run again.
+    for (variable, _) in std::env::vars_os() {
+        let name = variable.to_string_lossy();
+        let about_this = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"];
+        if about_this.iter().any(|start| name.starts_with(start)) {
+            cargo.env_remove(&variable);
+        }
+    }
+    cargo
 }
