@@ -172,7 +172,7 @@ pub unsafe fn negotiate(
 ///
 /// Those of [`negotiate`].
 ///
-/// ```
+/// ```standalone_crate
 /// assert!(metricopt_sdk::abi::in_process()?.is_empty());
 /// # Ok::<(), metricopt_sdk::Error>(())
 /// ```
