@@ -6,6 +6,7 @@ use metricopt_sdk::{Error, Result};
 use std::io::IsTerminal;
 use std::sync::{Arc, OnceLock};
 
+use super::output::harmless;
 use super::progress;
 use crate::loader::PluginLogger;
 
@@ -95,5 +96,8 @@ fn say(level: Level, plugin: &str, message: &str) {
         "" => String::new(),
         plugin => format!(" [{plugin}]"),
     };
-    progress::say_line(&format!("{start}{name}:{end}{plugin} {message}"));
+    progress::say_line(&format!(
+        "{start}{name}:{end}{plugin} {}",
+        harmless(message)
+    ));
 }

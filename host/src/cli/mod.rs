@@ -20,7 +20,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use crate::interrupt;
-use output::print;
+use output::{harmless, print};
 
 /// Fine-tune a pre-trained model for the metric you report.
 ///
@@ -83,9 +83,9 @@ pub fn main() -> ExitCode {
 
 /// Tells what is not as it should be, though the command goes on.
 fn warn(error: &Error) {
-    eprintln!("warning: {error}");
+    eprintln!("warning: {}", harmless(&error.to_string()));
     for hint in error.hints() {
-        eprintln!("   hint: {hint}");
+        eprintln!("   hint: {}", harmless(hint));
     }
 }
 
@@ -107,12 +107,12 @@ fn report(error: &Error) {
         ErrorKind::Cancelled => "stopped on request".to_owned(),
         _ => error.to_string(),
     };
-    eprintln!("{bold_red}error:{plain} {message}");
+    eprintln!("{bold_red}error:{plain} {}", harmless(&message));
     for cause in error.causes() {
-        eprintln!("  {bold}because:{plain} {cause}");
+        eprintln!("  {bold}because:{plain} {}", harmless(cause));
     }
     for hint in error.hints() {
-        eprintln!(" {bold}hint:{plain} {hint}");
+        eprintln!(" {bold}hint:{plain} {}", harmless(hint));
     }
     if let Some(backtrace) = error.backtrace() {
         eprintln!("\n{}", backtrace.trim_end());
