@@ -1,4 +1,4 @@
-//! The data: points in the square from -1 to 1, those inside a ring are positive.
+//! The data: points in the square from -1 to 1, mostly positive inside a circle and mostly negative outside.
 //!
 //! To use a file, read it here. Report what is wrong with it by `Error::data`, with the line and a hint.
 
@@ -11,7 +11,7 @@ use crate::Config;
 pub(crate) struct Points {
     /// Coordinates, two for each point.
     pub(crate) coordinates: Vec<f32>,
-    /// 1 inside the ring, 0 outside.
+    /// 0 or 1 for each point.
     pub(crate) labels: Vec<i64>,
 }
 
@@ -35,10 +35,10 @@ pub(crate) fn generate(config: &Config, seed: u64) -> [Points; 3] {
         };
         for _ in 0..config.points * fifths / 5 {
             let (x, y) = (2.0 * random.next() - 1.0, 2.0 * random.next() - 1.0);
-            let inside = (0.4..0.6).contains(&x.hypot(y));
-            let wrong = random.next() < config.noise;
+            // From 1 well inside to 0 well outside.
+            let probability = 1.0 / (1.0 + ((x.hypot(y) - 0.5) / config.blur).exp());
             points.coordinates.extend([x as f32, y as f32]);
-            points.labels.push(i64::from(inside != wrong));
+            points.labels.push(i64::from(random.next() < probability));
         }
         points
     })

@@ -11,18 +11,20 @@ use metricopt_sdk::tch::{Device, Kind as Dtype, Reduction, Tensor, no_grad};
 
 use network::{Network, WIDTH};
 
-/// Rows that are predicted in one pass: the intermediate values of some candidates stay in the cache of a processor.
+/// Rows that are predicted in one pass: what comes in between stays small, however many there are.
 const CHUNK: usize = 1024;
 
-/// Points in the plane, a minority of them inside a ring, and a multilayer perceptron that tells which.
+/// Points in the plane, a minority of them positive, and a multilayer perceptron that tells which.
+///
+/// Positive points are those inside a circle, but for a blurred edge: there the threshold decides what a metric says.
 // What stands above is shown by `host describe my-task`, and so is what stands above each key.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Number of points, 100 to 1000000: three fifths to train on, a fifth to validate, a fifth to test.
     pub points: usize,
-    /// Share of the labels that are wrong, 0 to 0.5.
-    pub noise: f64,
+    /// Width of the circle's edge, where labels are left to chance, 0.001 to 1.
+    pub blur: f64,
     /// Steps of pre-training, 1 to 100000.
     pub steps: usize,
 }
@@ -31,7 +33,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             points: 10_000,
-            noise: 0.1,
+            blur: 0.1,
             steps: 300,
         }
     }
@@ -67,8 +69,8 @@ impl Task for MyTask {
         if !(100..=1_000_000).contains(&config.points) {
             problems.push("`points` is out of range, expected 100 to 1000000");
         }
-        if !(0.0..=0.5).contains(&config.noise) {
-            problems.push("`noise` is out of range, expected 0 to 0.5");
+        if !(0.001..=1.0).contains(&config.blur) {
+            problems.push("`blur` is out of range, expected 0.001 to 1");
         }
         if !(1..=100_000).contains(&config.steps) {
             problems.push("`steps` is out of range, expected 1 to 100000");

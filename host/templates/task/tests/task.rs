@@ -139,12 +139,12 @@ fn the_adapter_is_scale_and_then_shift() -> Result<()> {
 fn bad_configurations_are_refused_at_once() {
     let config = Config {
         points: 1,
-        noise: 2.0,
+        blur: 2.0,
         steps: 0,
     };
     let error = MyTask::check(&config).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
-    for key in ["points", "noise", "steps"] {
+    for key in ["points", "blur", "steps"] {
         assert!(error.to_string().contains(key), "{error}");
     }
 }
