@@ -1,5 +1,4 @@
-//! The smallest task: one number for each unit, one logistic unit behind one FiLM site. `task-realistic` is the other
-//! end of the scale.
+//! The smallest task: one number a unit, one FiLM site, one logistic unit. `task-realistic` is the other end.
 
 use metricopt_sdk::prelude::*;
 use metricopt_sdk::tch::{Kind as Dtype, Reduction, Tensor, no_grad};
@@ -54,12 +53,9 @@ impl Task for Smallest {
     }
 
     fn describe(&self) -> Description {
-        let site = Site {
-            name: "input".to_owned(),
-            channels: 1,
-        };
+        let (name, channels) = ("input".to_owned(), 1);
         Description {
-            sites: vec![site],
+            sites: vec![Site { name, channels }],
             units: [1000; 3],
             classes: None,
             facts: Vec::new(),
@@ -84,13 +80,14 @@ impl Task for Smallest {
     ) -> Result<()> {
         let (x, labels) = &self.0[rows.split as usize];
         let (x, labels) = pick(x, labels, &rows.part.indices(labels.len()))?;
+        let shape = [labels.len()];
         for candidate in 0..phis.size()[0] {
             call.check()?;
             let scores = no_grad(|| logits(&x, &phis.f_get(candidate)?))?.f_sigmoid()?;
             let scores = Vec::<f32>::try_from(scores)?;
             let tensors = [
-                View::new("scores", &[labels.len()], Data::F32(&scores))?,
-                View::new("labels", &[labels.len()], Data::I64(&labels))?,
+                View::new("scores", &shape, Data::F32(&scores))?,
+                View::new("labels", &shape, Data::I64(&labels))?,
             ];
             emit(candidate as usize, &[Views::new(&tensors)])?;
         }

@@ -36,7 +36,7 @@ pub(crate) fn generate(config: &Config, seed: u64) -> [Points; 3] {
         for _ in 0..config.points * fifths / 5 {
             let (x, y) = (2.0 * random.next() - 1.0, 2.0 * random.next() - 1.0);
             // From 1 well inside to 0 well outside.
-            let probability = 1.0 / (1.0 + ((x.hypot(y) - 0.5) / config.blur).exp());
+            let probability = 1.0 / (1.0 + ((x.hypot(y) - 0.3) / config.blur).exp());
             points.coordinates.extend([x as f32, y as f32]);
             points.labels.push(i64::from(random.next() < probability));
         }

@@ -32,7 +32,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            points: 10_000,
+            points: 20_000,
             blur: 0.1,
             steps: 300,
         }

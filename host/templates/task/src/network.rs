@@ -34,7 +34,7 @@ impl Network {
     pub(crate) fn train(points: &Points, steps: usize, context: &Context<'_>) -> Result<Self> {
         let mut variables = VarStore::new(context.device);
         // Initial weights of our own: the random numbers of libtorch belong to the whole process.
-        let mut random = Random(context.seed ^ 0x6e65_7477_6f72_6b);
+        let mut random = Random(!context.seed);
         let mut layer = |name: &str, inputs: i64, outputs: i64| -> Result<Layer> {
             let bound = 1.0 / (inputs as f64).sqrt();
             let mut uniform = |shape: &[i64]| -> Result<Tensor> {

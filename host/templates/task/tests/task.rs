@@ -2,7 +2,7 @@
 
 use metricopt_sdk::ErrorKind;
 use metricopt_sdk::prelude::*;
-use metricopt_sdk::tch::{Device, Kind as Dtype, Tensor};
+use metricopt_sdk::tch::{self, Device, Kind as Dtype, Tensor};
 
 use my_task::{Config, MyTask};
 
@@ -12,6 +12,8 @@ const CALL: Call<'static> = Call {
 };
 
 fn open(seed: u64, call: Call<'_>) -> Result<MyTask> {
+    // As the host does: the last bits of a product depend on how many threads share it.
+    tch::set_num_threads(1);
     let config = Config {
         points: 3000,
         ..Config::default()
@@ -54,7 +56,7 @@ fn batch(class_weights: &[f32]) -> Batch<'_> {
         split: Split::Train,
         seed: 1,
         step: 2,
-        size: 256,
+        size: 1000,
         fraction: 1.0,
         class_weights,
     }
@@ -64,9 +66,9 @@ fn batch(class_weights: &[f32]) -> Batch<'_> {
 fn the_network_has_learned_something() -> Result<()> {
     let task = open(0, CALL)?;
     let phi = adapters(1, task.describe().dimensions() as i64).get(0);
-    // To guess the share of positives costs about 0.5.
     let loss = f64::try_from(task.loss(&phi, &batch(&[]))?)?;
-    assert!(loss < 0.45, "{loss}");
+    // Who knows nothing but the share of positives, 10 %, has 0.33.
+    assert!(loss < 0.25, "{loss}");
     Ok(())
 }
 
