@@ -7,6 +7,7 @@ use serde_json::Value;
 fn help() {
     let place = Place::new();
     for command in ["", "list", "describe", "run", "score", "check-metric"] {
+    for command in ["", "list", "describe", "run", "score", "new", "plugin"] {
         let arguments: Vec<&str> = [command, "--help"]
             .into_iter()
             .filter(|argument| !argument.is_empty())

@@ -14,6 +14,7 @@ mod interruption;
 mod misbehaving;
 mod plugins;
 mod refusals;
+mod new;
 mod reproduce;
 mod results;
 mod score;
