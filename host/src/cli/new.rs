@@ -11,8 +11,8 @@ use crate::scaffold::{Name, Scaffold, SdkSource, library_name};
 
 /// Write a crate with a metric or a task of your own, ready to build, test and use.
 ///
-/// The crate is a working example to change: small, complete, with tests. It needs no place in this workspace; the host
-/// loads what `cargo build --release` makes of it. A task is built against the libtorch of this host.
+/// The crate is a working example to change: small, complete, with tests. It may lie anywhere; the host loads what
+/// `cargo build --release` makes of it. A task is built against the libtorch of this host.
 #[derive(Debug, Args)]
 pub(super) struct New {
     /// What to write.
