@@ -70,9 +70,7 @@ fn path(folder: &Path, config: &Config, table: &Table, context: &Context<'_>) ->
         .take(16)
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    folder
-        .join("task-realistic")
-        .join(format!("{name}.safetensors"))
+    folder.join("machines").join(format!("{name}.safetensors"))
 }
 
 /// Reads a network; `None` if there is none or the file is damaged, because it can be made again.

@@ -3,7 +3,7 @@
 use metricopt_sdk::prelude::*;
 use metricopt_sdk::tch::{self, Device, Tensor};
 
-use task_smallest::{Config, Smallest};
+use metricopt_example_task_smallest::{Config, Smallest};
 
 const CALL: Call<'static> = Call {
     threads: 1,

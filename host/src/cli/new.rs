@@ -58,7 +58,10 @@ impl New {
         let (what, run) = match self.what {
             What::Metric => (
                 "metric",
-                format!("{host} run --plugin tabular --plugin {library} --metric {name}"),
+                format!(
+                    "{host} check-metric {name} --plugin {library}\n  \
+                     {host} run --plugin tabular --plugin {library} --metric {name}"
+                ),
             ),
             What::Task => ("task", format!("{host} run --plugin {library}")),
         };

@@ -40,6 +40,7 @@ fn a_metric() {
       cd profit-at-5
       cargo test
       cargo build --release
+      host check-metric profit-at-5 --plugin target/release/libprofit_at_5.so
       host run --plugin tabular --plugin target/release/libprofit_at_5.so --metric profit-at-5
 
     README.md says what to change
@@ -254,6 +255,7 @@ fn slow_a_new_metric_builds_passes_its_tests_and_loads() {
         page.contains("Precision at the top") && page.contains("share  (default 0.1)"),
         "{page}"
     );
+    succeeds(place.host(&["check-metric", "new-metric", "--plugin", &library]));
     let run = ["--plugin", &library, "--metric", "new-metric:share=0.3"];
     succeeds(place.run("run", &run));
     assert_eq!(place.summary("run")["metric"]["name"], "new-metric");

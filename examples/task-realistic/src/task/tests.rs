@@ -232,7 +232,7 @@ fn the_cache_changes_nothing_and_mends_itself() -> Result<()> {
     let folder = tempfile::tempdir().unwrap();
     let of = |task: Machines| predictions(&task, &adapters(2), Part::All);
     let trained = of(open(3, Some(folder.path()), CALL)?)?;
-    let entries = std::fs::read_dir(folder.path().join("task-realistic")).unwrap();
+    let entries = std::fs::read_dir(folder.path().join("machines")).unwrap();
     let files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     assert_eq!(files.len(), 1);
     // A cancelled run would fail if it had to train.

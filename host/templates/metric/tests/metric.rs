@@ -1,6 +1,6 @@
 //! The metric from outside, as the host uses it.
 
-use metricopt_sdk::{ErrorKind, prelude::*};
+use metricopt_sdk::{ErrorKind, prelude::*, testkit};
 
 use my_metric::MyMetric;
 
@@ -10,6 +10,12 @@ fn metric(share: f64) -> MyMetric {
 
 fn value(share: f64, scores: &[f32], labels: &[i64]) -> Result<f64> {
     metric(share).evaluate(Classification::binary(scores, labels)?)
+}
+
+/// The laws that every metric obeys: one line for each that this one breaks, with an example.
+#[test]
+fn keeps_the_laws_of_metrics() {
+    testkit::assert_laws(&MyMetric::default());
 }
 
 /// Values that were worked out by hand: the only test that knows what the metric means.
