@@ -6,6 +6,7 @@ mod check_metric;
 mod describe;
 mod list;
 mod log;
+mod new;
 mod opened;
 mod output;
 mod plugin;
@@ -43,6 +44,7 @@ Examples:
   host describe tabular                           what a task can be told
   host list                                       all plugins, tasks and metrics
   host check-metric f1                            whether a metric keeps its promises
+  host new metric my-metric                       a crate with a metric of your own
 
 Results go to standard output, everything else to standard error.
 Exit codes: 0 done, 1 failed, 2 usage.";
@@ -54,6 +56,7 @@ enum Command {
     Run(run::Run),
     Score(score::Score),
     CheckMetric(check_metric::CheckMetric),
+    New(new::New),
     Plugin(plugin::Plugin),
 }
 
@@ -67,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.execute(),
         Command::Score(command) => command.execute(),
         Command::CheckMetric(command) => command.execute(),
+        Command::New(command) => command.execute(),
         Command::Plugin(command) => command.execute(),
     });
     match result {

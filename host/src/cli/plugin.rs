@@ -1,4 +1,4 @@
-//! `host plugin`: which plugin files are trusted.
+//! `host plugin`: which plugin files are trusted, and what they are built against.
 
 use clap::{Args, Subcommand};
 use metricopt_sdk::{Error, Result};
@@ -6,10 +6,11 @@ use std::path::PathBuf;
 
 use super::plugins::PluginOptions;
 use super::print;
+use crate::libtorch;
 use crate::loader::lock::{Entry, Lock, file_name, sha256};
 use crate::loader::search::{existing, is_path};
 
-/// Pin plugin files by their checksum, and check them.
+/// Pin plugin files by their checksum, check them, and tell what tasks are built against.
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
 pub(super) struct Plugin {
@@ -21,6 +22,7 @@ pub(super) struct Plugin {
 enum Command {
     Lock(LockFiles),
     Verify(Verify),
+    Libtorch(Libtorch),
 }
 
 /// Write or update `plugins.lock`: from then on only the files that it lists are loaded from this directory.
@@ -43,11 +45,16 @@ struct Verify {
     options: PluginOptions,
 }
 
+/// Print the directory of the libtorch that this host uses: the `LIBTORCH` to build a task with.
+#[derive(Debug, Args)]
+struct Libtorch {}
+
 impl Plugin {
     pub(super) fn execute(&self) -> Result<()> {
         match &self.command {
             Command::Lock(command) => command.execute(),
             Command::Verify(command) => command.execute(),
+            Command::Libtorch(command) => command.execute(),
         }
     }
 }
@@ -146,5 +153,11 @@ impl Verify {
             ))
             .hint("if you trust them, lock them again with `host plugin lock`")),
         }
+    }
+}
+
+impl Libtorch {
+    fn execute(&self) -> Result<()> {
+        print(&libtorch::directory()?.to_string_lossy())
     }
 }

@@ -6,7 +6,16 @@ use serde_json::Value;
 #[test]
 fn help() {
     let place = Place::new();
-    for command in ["", "list", "describe", "run", "score", "check-metric"] {
+    for command in [
+        "",
+        "list",
+        "describe",
+        "run",
+        "score",
+        "check-metric",
+        "new",
+        "plugin",
+    ] {
         let arguments: Vec<&str> = [command, "--help"]
             .into_iter()
             .filter(|argument| !argument.is_empty())

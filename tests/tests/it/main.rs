@@ -12,6 +12,7 @@ mod determinism;
 mod exec_metric;
 mod interruption;
 mod misbehaving;
+mod new;
 mod plugins;
 mod refusals;
 mod reproduce;
