@@ -203,6 +203,10 @@ mod tests {
         for (scaffold, features) in both("/opt/torch").iter().zip([None, Some("torch")]) {
             let manifest: toml::Table = file(scaffold, "Cargo.toml").parse().unwrap();
             assert_eq!(manifest["package"]["name"].as_str(), Some("profit-at-5"));
+            assert_eq!(
+                manifest["package"]["rust-version"].as_str(),
+                Some(env!("CARGO_PKG_RUST_VERSION"))
+            );
             assert!(manifest["workspace"].as_table().unwrap().is_empty());
             let sdk = &manifest["dependencies"]["metricopt-sdk"];
             assert_eq!(sdk["path"].as_str(), Some("/work/sdk"));
