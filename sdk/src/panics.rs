@@ -126,8 +126,10 @@ pub fn catch<T>(call: impl FnOnce() -> T) -> Result<T, Panic> {
     DEPTH.set(DEPTH.get() - 1);
     result.map_err(|payload| {
         let message = message(payload.as_ref());
-        // What a panic carries may panic when it is dropped: nobody needs it any more.
-        std::mem::forget(payload);
+        if !(payload.is::<String>() || payload.is::<&str>()) {
+            // What else a panic carries may panic when it is dropped: nobody needs it any more.
+            std::mem::forget(payload);
+        }
         let elsewhere = || {
             ELSEWHERE
                 .lock()

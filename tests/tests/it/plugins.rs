@@ -246,20 +246,21 @@ fn slow_release_libraries_give_the_same_bits_too() {
     // target/PROFILE/host
     let target = host_program().ancestors().nth(2).unwrap();
     let mut cargo = cargo();
+    // As `cargo host` builds it, whose libraries these then are.
     cargo.args([
         "build",
         "--quiet",
         "--release",
         "--package",
-        "metricopt-metrics",
+        "metricopt-host",
     ]);
-    cargo
-        .args(["--package", "metricopt-tabular", "--target-dir"])
-        .arg(target);
+    cargo.args(["--bin", "host", "--target-dir"]).arg(target);
     assert!(cargo.status().unwrap().success());
     let release = |crate_name: &str| {
         let library = library(crate_name);
-        target.join("release").join(library.file_name().unwrap())
+        target
+            .join("release/deps")
+            .join(library.file_name().unwrap())
     };
     let [metrics, tabular] = BUILT_IN.map(|(_, crate_name)| release(crate_name));
     succeeds(place.run("compiled", &[]));

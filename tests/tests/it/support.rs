@@ -5,7 +5,6 @@ use safetensors::SafeTensors;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use tempfile::TempDir;
 
 /// Makes a run on the table of [`Place`] take a fraction of a second.
@@ -273,28 +272,9 @@ impl Tensors {
     }
 }
 
-/// The real `host` of the profile that these tests are built in, built once if it is missing or stale.
+/// The real host.
 pub(crate) fn host_program() -> &'static Path {
-    static HOST: OnceLock<PathBuf> = OnceLock::new();
-    HOST.get_or_init(|| {
-        // target/PROFILE/host_with_test_metrics: Cargo puts all programs of a profile there.
-        let neighbour = Path::new(env!("CARGO_BIN_EXE_host_with_test_metrics"));
-        let (profile, target) = (
-            neighbour.parent().unwrap(),
-            neighbour.ancestors().nth(2).unwrap(),
-        );
-        let profile_name = match profile.file_name().unwrap().to_str().unwrap() {
-            "debug" => "dev",
-            name => name,
-        };
-        let mut cargo = cargo();
-        cargo
-            .args(["build", "--quiet", "--package", "metricopt-host"])
-            .args(["--bin", "host", "--profile", profile_name, "--target-dir"])
-            .arg(target);
-        assert!(cargo.status().unwrap().success(), "cannot build the host");
-        profile.join(format!("host{}", std::env::consts::EXE_SUFFIX))
-    })
+    Path::new(env!("CARGO_BIN_EXE_host_under_test"))
 }
 
 /// Cargo, in the workspace.
