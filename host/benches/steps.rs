@@ -57,6 +57,7 @@ fn steps(criterion: &mut Criterion) -> Result<()> {
             call: CALL,
             pool: &pool,
             queries: Cell::new(0),
+            memory: &(),
         };
         let config = EngineConfig::default();
         let settings = diversify(&config.trajectories, 1.0, Some(2), 0);

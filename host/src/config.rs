@@ -207,6 +207,20 @@ impl Layers {
         from.into_iter().fold(error, Error::hint)
     }
 
+    /// Every value by its dotted key.
+    pub fn flat(&self) -> Map<String, Value> {
+        let mut known = Vec::new();
+        leaves(&self.schema, "", &mut known);
+        let value = |key: &String| {
+            let mut parts = key.split('.');
+            parts.try_fold(&self.values, |value, part| value.get(part))
+        };
+        known
+            .iter()
+            .map(|key| (key.clone(), value(key).cloned().unwrap_or(Value::Null)))
+            .collect()
+    }
+
     /// Every value with its origin, one TOML line each: what `--dry-run` prints and `config.toml` holds.
     pub fn resolved(&self) -> String {
         let mut known = Vec::new();

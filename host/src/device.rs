@@ -2,6 +2,7 @@
 
 use metricopt_sdk::tch::{Cuda, Device};
 use metricopt_sdk::{Error, Result};
+use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -15,6 +16,16 @@ pub enum DeviceChoice {
     Cpu,
     /// The GPU of that number.
     Cuda(usize),
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => formatter.write_str("auto"),
+            Self::Cpu => formatter.write_str("cpu"),
+            Self::Cuda(index) => write!(formatter, "cuda:{index}"),
+        }
+    }
 }
 
 impl FromStr for DeviceChoice {

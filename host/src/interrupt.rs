@@ -60,9 +60,9 @@ fn end(how: &str, say: fn(&str)) -> ! {
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .take();
-    if let Some(path) = remains.and_then(Remains::tidy) {
+    if let Some(path) = remains.and_then(|remains| remains.tidy(true)) {
         say(&format!(
-            " hint: what was finished is in `{}`",
+            " hint: what was finished is in `{0}`; the same command with `--out {0} --resume` goes on",
             path.display()
         ));
     }

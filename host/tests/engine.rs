@@ -188,6 +188,7 @@ fn with_observer<T>(
         },
         pool: &pool,
         queries: Cell::new(0),
+        memory: &(),
     })
 }
 

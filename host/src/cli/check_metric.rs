@@ -204,7 +204,7 @@ impl CheckMetric {
             )?;
             let update = |phase: &str, done: u64, total: u64| progress.update(phase, done, total);
             profiles(
-                &opened.observer(label, entry, metric),
+                &opened.observer(label, entry, metric, &()),
                 &plan.engine,
                 self.seed,
                 &update,

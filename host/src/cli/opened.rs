@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::progress::Progress;
 use crate::device::DeviceChoice;
+use crate::engine::memory::Memory;
 use crate::engine::observe::Observer;
 use crate::foreign::GuardedTask;
 use crate::registry::{Plugin, Registry};
@@ -64,6 +65,7 @@ impl<'a> Opened<'a> {
         metric_label: impl Into<Arc<str>>,
         entry: &MetricEntry,
         metric: &'o dyn DynMetric,
+        memory: &'o dyn Memory,
     ) -> Observer<'o> {
         Observer {
             task: &self.task,
@@ -74,6 +76,7 @@ impl<'a> Opened<'a> {
             call: self.call,
             pool: &self.pool,
             queries: Cell::new(0),
+            memory,
         }
     }
 }

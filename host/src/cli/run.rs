@@ -1,7 +1,8 @@
 //! `host run`: the whole method on one task and one metric.
 
 use clap::Args;
-use metricopt_sdk::{Call, DynMetric, DynTask, Error, MetricEntry, Result, TaskEntry};
+use metricopt_sdk::{Call, DynMetric, DynTask, Error, ErrorKind, MetricEntry, Result, TaskEntry};
+use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,6 +18,7 @@ use crate::engine::tune::{Tuned, tune};
 use crate::interrupt;
 use crate::metric_spec::MetricSpec;
 use crate::registry::{Plugin, Registry};
+use crate::run::checkpoint::{self, Checkpoint};
 use crate::run::{MetricSummary, RunDirectory, Summary};
 use metricopt_sdk::panics;
 
@@ -57,6 +59,9 @@ pub(super) struct Run {
     /// Threads [default: all cores]. The result does not depend on it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+    /// Go on with a run that was interrupted, in the directory of `--out`, to the same result; begin it where there is none.
+    #[arg(long, requires = "out")]
+    resume: bool,
     /// Print the resolved configuration with the origin of every value, and stop.
     #[arg(long)]
     dry_run: bool,
@@ -74,6 +79,7 @@ Examples:
   host run --plugin tabular --metric \"exec:command=python3 my_metric.py\"
   host run --plugin tabular --set task.dataset=csv --set task.path=my.csv --set task.label=outcome
   host run --plugin tabular --set finetune.es.pairs=0 --seed 3 --out runs/without-search
+  host run --plugin tabular --out runs/mine --resume
   host run --plugin tabular --plugin ./target/release/libprofit.so --metric profit:gain=5
 
 `host describe TASK` and `host describe config` explain every key.";
@@ -99,13 +105,11 @@ impl Run {
             return print(&self.resolved(&plan));
         }
         let progress = Progress::new();
-        let name = format!("{}-{}", plan.task.name, plan.metric_entry.name);
-        let mut directory = match &self.out {
-            Some(path) => RunDirectory::create(path)?,
-            None => RunDirectory::create_numbered(Path::new("runs"), &name)?,
+        let Some((mut directory, checkpoint)) = self.begin(&plan)? else {
+            return Ok(());
         };
         interrupt::remember(directory.remains());
-        let result = panics::guard(|| self.tune(&plan, &mut directory, &progress));
+        let result = panics::guard(|| self.tune(&plan, &mut directory, &checkpoint, &progress));
         progress.clear();
         match result {
             Ok(summary) => {
@@ -119,14 +123,58 @@ impl Run {
             }
             Err(error) => {
                 let path = directory.path().to_owned();
-                let kept = directory.abandon();
-                Err(if kept {
-                    error.hint(format!("what was finished is in `{}`", path.display()))
-                } else {
-                    error
+                let stopped = error.kind() == ErrorKind::Cancelled;
+                let kept = directory.abandon(stopped);
+                Err(match (kept, stopped) {
+                    (true, true) => error.hint(format!(
+                        "what was finished is in `{0}`; the same command with `--out {0} --resume` goes on",
+                        path.display()
+                    )),
+                    (true, false) => {
+                        error.hint(format!("what was finished is in `{}`", path.display()))
+                    }
+                    (false, _) => error,
                 })
             }
         }
+    }
+
+    /// The run directory, new or to go on in, with what network and metric answered so far; none if there is nothing left
+    /// to do.
+    fn begin(&self, plan: &Plan<'_>) -> Result<Option<(RunDirectory, Checkpoint)>> {
+        let mut run = plan.layers.flat();
+        let more = json!({
+            "host": env!("CARGO_PKG_VERSION"),
+            "plugin": plan.plugin.name,
+            "plugin version": plan.plugin.version,
+            "task name": plan.task.name,
+            "metric": plan.metric_entry.name,
+            "metric options": plan.metric.config(),
+            "seed": self.seed,
+            "device": self.device.to_string(),
+        });
+        run.extend(more.as_object().cloned().unwrap_or_default());
+        let directory = match &self.out {
+            Some(path) if self.resume => {
+                if RunDirectory::is_complete(path) {
+                    eprintln!("{} is complete: there is nothing to resume", path.display());
+                    return Ok(None);
+                }
+                if path.join(checkpoint::FILE_NAME).exists() {
+                    // Nothing of the directory is touched before it is known to be this run's.
+                    let checkpoint = Checkpoint::open(path, &run)?;
+                    return Ok(Some((RunDirectory::resume(path)?, checkpoint)));
+                }
+                RunDirectory::resume(path)?
+            }
+            Some(path) => RunDirectory::create(path)?,
+            None => {
+                let name = format!("{}-{}", plan.task.name, plan.metric_entry.name);
+                RunDirectory::create_numbered(Path::new("runs"), &name)?
+            }
+        };
+        let checkpoint = Checkpoint::create(directory.path(), &run)?;
+        Ok(Some((directory, checkpoint)))
     }
 
     /// Finds and checks everything before any work starts.
@@ -184,6 +232,7 @@ impl Run {
         &self,
         plan: &Plan<'_>,
         directory: &mut RunDirectory,
+        checkpoint: &Checkpoint,
         progress: &Progress,
     ) -> Result<Summary> {
         directory.write("config.toml", self.resolved(plan).as_bytes())?;
@@ -208,6 +257,7 @@ impl Run {
             plan.metric_label.clone(),
             &plan.metric_entry,
             plan.metric.as_ref(),
+            checkpoint,
         );
         let update = |phase: &str, done: u64, total: u64| progress.update(phase, done, total);
         let started = Instant::now();
@@ -238,6 +288,7 @@ impl Run {
             format!("{}\n", to_json(&summary)?).as_bytes(),
         )?;
         directory.flush()?;
+        directory.complete()?;
         Ok(summary)
     }
 }

@@ -46,10 +46,7 @@ pub fn calibrate(
     };
     let losses = |phis: &[Vec<f32>]| -> Result<Vec<f64>> {
         let batches = vec![batch; phis.len()];
-        Ok(observer
-            .task
-            .gradients(&observer.tensor(phis)?, &batches, &observer.call)?
-            .losses)
+        Ok(observer.gradients(phis, &batches)?.0)
     };
     let loss = mean(&losses(&[vec![0.0; dimensions]])?);
     if let Some(width) = config.width {

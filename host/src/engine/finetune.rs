@@ -9,7 +9,7 @@ use super::mlp::Tape;
 use super::observe::Observer;
 use super::optimizer::{Optimizer, cosine};
 use super::random::{stream, stream_seed};
-use super::trajectory::finite_gradient;
+use super::trajectory::check_gradient;
 use super::value_function::{OnlineAdaptation, Scratch, TrainingSet, ValueFunction};
 use super::vector::{add_scaled, norm, unit};
 
@@ -197,14 +197,9 @@ fn loss_gradient(
         fraction: 1.0,
         class_weights: method.class_weights,
     };
-    let gradients = observer
-        .task
-        .gradients(&observer.tensor(&[phi])?, &[batch], &observer.call)?;
-    let gradient = finite_gradient(&gradients.gradients, phi.len())?;
-    Ok((
-        gradients.losses.first().copied().unwrap_or_default(),
-        gradient,
-    ))
+    let (losses, gradient) = observer.gradients(&[phi], &[batch])?;
+    check_gradient(&gradient, phi.len())?;
+    Ok((losses.first().copied().unwrap_or_default(), gradient))
 }
 
 /// What the search minimises at each candidate: the signed metric on the rows of this step, or the value function.

@@ -11,7 +11,7 @@
 //! 5. [`acceptance`] keeps the result or the pre-trained network; [`baselines`] and the intervals of [`bootstrap`] make
 //!    the [`table`](mod@table) honest.
 //!
-//! [`tune`](mod@tune) is the whole run. Vectors are plain `f32` slices: an adapter has some hundreds to some ten
+//! [`memory`] lets a run that was interrupted go on. [`tune`](mod@tune) is the whole run. Vectors are plain `f32` slices: an adapter has some hundreds to some ten
 //! thousands of components, so that all the engine's own arithmetic is cheap beside one pass through the network, and
 //! the same bits come out whatever the device or the number of threads. Tensors begin at the task.
 
@@ -25,6 +25,7 @@ pub mod finetune;
 pub mod gaussian_process;
 pub mod guided_es;
 pub mod losses;
+pub mod memory;
 pub mod meta_training;
 pub mod meter;
 pub mod mlp;

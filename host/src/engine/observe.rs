@@ -2,13 +2,14 @@
 
 use metricopt_sdk::tch::{Device, Tensor};
 use metricopt_sdk::{
-    Call, Classification, Direction, DynMetric, DynTask, Error, ErrorKind, OwnedClassification,
-    Part, Predictions, Result, Rows, Split, Views,
+    Batch, Call, Classification, Direction, DynMetric, DynTask, Error, ErrorKind,
+    OwnedClassification, Part, Predictions, Result, Rows, Split, Views,
 };
 use rayon::prelude::*;
 use std::cell::Cell;
 use std::sync::Arc;
 
+use super::memory::{self, Memory};
 use crate::foreign;
 
 /// The task, the metric and what they are called with: the engine's view of the world.
@@ -29,6 +30,8 @@ pub struct Observer<'a> {
     pub pool: &'a rayon::ThreadPool,
     /// Queries so far.
     pub queries: Cell<u64>,
+    /// What was answered before.
+    pub memory: &'a dyn Memory,
 }
 
 /// One observation: the metric on each validation fold.
@@ -74,8 +77,48 @@ impl Observer<'_> {
             .predict(&self.tensor(phis)?, rows, &self.call, each)
     }
 
+    /// Losses `[P]` and gradients `[P, D]`, row-major, at adapters, each with a batch of its own.
+    ///
+    /// # Errors
+    ///
+    /// Those of the task, or that the user asked to stop.
+    pub fn gradients(
+        &self,
+        phis: &[impl AsRef<[f32]>],
+        batches: &[Batch<'_>],
+    ) -> Result<(Vec<f64>, Vec<f32>)> {
+        self.call.check()?;
+        let components = phis.iter().map(|phi| phi.as_ref().len()).sum();
+        let key = memory::gradients_key(phis, batches);
+        if let Some(answer) = self.memory.recall(&key)?
+            && let Some(known) = memory::decode(&answer, phis.len(), components)
+        {
+            return Ok(known);
+        }
+        let found = self
+            .task
+            .gradients(&self.tensor(phis)?, batches, &self.call)?;
+        let flat = Vec::<f32>::try_from(found.gradients.f_reshape([-1])?)?;
+        self.memory
+            .keep(&key, &memory::encode(&found.losses, &flat))?;
+        Ok((found.losses, flat))
+    }
+
     /// Natural metric values of the candidates; counts nothing.
     fn evaluate(&self, phis: &[impl AsRef<[f32]>], rows: &Rows) -> Result<Vec<f64>> {
+        self.call.check()?;
+        let key = memory::values_key(phis, rows);
+        if let Some(answer) = self.memory.recall(&key)?
+            && let Some((known, _)) = memory::decode(&answer, phis.len(), 0)
+        {
+            return Ok(known);
+        }
+        let values = self.evaluate_anew(phis, rows)?;
+        self.memory.keep(&key, &memory::encode(&values, &[]))?;
+        Ok(values)
+    }
+
+    fn evaluate_anew(&self, phis: &[impl AsRef<[f32]>], rows: &Rows) -> Result<Vec<f64>> {
         let mut values = vec![0.0; phis.len()];
         let metric = self.metric_on(describe(rows));
         self.predict(phis, rows, &mut |first, views| {

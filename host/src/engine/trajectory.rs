@@ -178,11 +178,8 @@ pub fn collect(
                 class_weights: &settings.class_weights,
             })
             .collect();
-        let gradients =
-            observer
-                .task
-                .gradients(&observer.tensor(&phis)?, &batches, &observer.call)?;
-        let flat = finite_gradient(&gradients.gradients, count * dimensions)?;
+        let (_, flat) = observer.gradients(&phis, &batches)?;
+        check_gradient(&flat, count * dimensions)?;
         for (k, (phi, optimizer)) in phis.iter_mut().zip(&mut optimizers).enumerate() {
             let gradient = &flat[k * dimensions..(k + 1) * dimensions];
             optimizer.step(phi, gradient, trajectories.settings[k].learning_rate);
@@ -212,12 +209,8 @@ fn room_for(count: usize, points: usize, dimensions: usize) -> Result<Vec<f32>> 
     }
 }
 
-/// A gradient as a flat vector of the expected length, after checking that it is finite.
-pub(super) fn finite_gradient(
-    tensor: &metricopt_sdk::tch::Tensor,
-    expected: usize,
-) -> Result<Vec<f32>> {
-    let flat = Vec::<f32>::try_from(tensor.f_reshape([-1])?)?;
+/// Checks that a gradient has the expected length and is finite.
+pub(super) fn check_gradient(flat: &[f32], expected: usize) -> Result<()> {
     if flat.len() != expected {
         return Err(Error::failed(format!(
             "the task returned {} gradient components, expected {expected}",
@@ -228,7 +221,7 @@ pub(super) fn finite_gradient(
         return Err(Error::failed("the gradient of the surrogate loss is not finite")
             .hint("a smaller `calibration.width` or learning rate keeps the adapter closer to the pre-trained network"));
     }
-    Ok(flat)
+    Ok(())
 }
 
 /// Observes all trajectories at a step; those that stand at the same point share one query.

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::artifacts::{adapter_file, trajectories_file, value_function_file};
+use super::checkpoint;
 use crate::engine::events::{Event, EventLog};
 use crate::engine::recorder::{Artifact, Recorder};
 
@@ -23,6 +24,7 @@ pub struct RunDirectory {
     events: Events,
     /// Folders that this run made, the innermost first.
     made: Vec<PathBuf>,
+    resumed: bool,
 }
 
 /// `events.jsonl`, which grows by whole lines.
@@ -121,6 +123,73 @@ impl RunDirectory {
         )))
     }
 
+    /// Takes the directory of a run that was interrupted, or begins a new one where there is none.
+    ///
+    /// # Errors
+    ///
+    /// If it holds something else, or cannot be written.
+    pub fn resume(path: &Path) -> Result<Self> {
+        let mut files = match fs::read_dir(path) {
+            Ok(files) => files.peekable(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Self::create(path),
+            Err(error) => return Err(cannot_write(path, &error)),
+        };
+        if files.peek().is_none() {
+            return Self::create(path);
+        }
+        if !path.join(checkpoint::FILE_NAME).is_file() {
+            // Killed before there was anything to go on from.
+            let begun = ["events.jsonl", "config.toml", "config.toml.tmp"];
+            let names = files.map(|file| file.map(|file| file.file_name()));
+            let names: io::Result<Vec<_>> = names.collect();
+            let names = names.map_err(|error| cannot_write(path, &error))?;
+            if names
+                .iter()
+                .all(|name| begun.iter().any(|begun| name == begun))
+            {
+                for name in names {
+                    let file = path.join(name);
+                    fs::remove_file(&file).map_err(|error| cannot_write(&file, &error))?;
+                }
+                return Self::create(path);
+            }
+            return Err(Error::data(format!(
+                "`{}` holds files, but no `{}` to resume from",
+                path.display(),
+                checkpoint::FILE_NAME
+            ))
+            .hint("choose a new `--out DIR`, or none for a new one in `runs`"));
+        }
+        // Events are recorded again on the way to where the run was: they are the same.
+        let events = path.join("events.jsonl");
+        let file = File::create(&events).map_err(|error| cannot_write(&events, &error))?;
+        Ok(Self {
+            path: path.to_owned(),
+            events: Events {
+                file,
+                pending: Vec::new(),
+                written: 0,
+            },
+            made: Vec::new(),
+            resumed: true,
+        })
+    }
+
+    /// Whether a run in this directory has come to its end.
+    pub fn is_complete(path: &Path) -> bool {
+        path.join("summary.json").is_file() && !path.join(checkpoint::FILE_NAME).exists()
+    }
+
+    /// Ends a run that succeeded: what was kept in order to resume goes.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be removed.
+    pub fn complete(&self) -> Result<()> {
+        let path = self.path.join(checkpoint::FILE_NAME);
+        fs::remove_file(&path).map_err(|error| cannot_write(&path, &error))
+    }
+
     fn begin(path: PathBuf, made: Vec<PathBuf>) -> Result<Self> {
         let events = path.join("events.jsonl");
         // Exclusive creation: of two runs that found the directory empty, one gets it.
@@ -136,6 +205,7 @@ impl RunDirectory {
                 written: 0,
             },
             made,
+            resumed: false,
         })
     }
 
@@ -178,10 +248,13 @@ impl RunDirectory {
 
     /// Ends a run that failed: whether anything worth keeping is there. If not, what the run created is removed, so that
     /// the same command can be tried again.
-    pub fn abandon(mut self) -> bool {
+    ///
+    /// A run that was stopped can be resumed as soon as there is any answer of network or metric; one that failed would
+    /// fail again, unless it had gone well so far that it was resumed.
+    pub fn abandon(mut self, stopped: bool) -> bool {
         // A full disk may be why the run failed; the events that fit are there.
         let _ = self.flush();
-        self.remains().tidy().is_some()
+        self.remains().tidy(stopped).is_some()
     }
 
     /// What to tidy up if the process has to end without [`abandon`](Self::abandon).
@@ -189,6 +262,7 @@ impl RunDirectory {
         Remains {
             path: self.path.clone(),
             made: self.made.clone(),
+            resumed: self.resumed,
         }
     }
 }
@@ -198,11 +272,12 @@ impl RunDirectory {
 pub struct Remains {
     path: PathBuf,
     made: Vec<PathBuf>,
+    resumed: bool,
 }
 
 impl Remains {
     /// Where it is, if anything worth keeping is there; if not, what the run created is removed.
-    pub fn tidy(self) -> Option<PathBuf> {
+    pub fn tidy(self, stopped: bool) -> Option<PathBuf> {
         let files = fs::read_dir(&self.path).into_iter().flatten().flatten();
         let mut holds_results = false;
         for file in files.map(|file| file.path()) {
@@ -213,10 +288,11 @@ impl Remains {
                 _ => {}
             }
         }
+        holds_results |= (stopped || self.resumed) && checkpoint::holds_answers(&self.path);
         if holds_results {
             return Some(self.path);
         }
-        for name in ["events.jsonl", "config.toml"] {
+        for name in ["events.jsonl", "config.toml", checkpoint::FILE_NAME] {
             let _ = fs::remove_file(self.path.join(name));
         }
         for folder in &self.made {

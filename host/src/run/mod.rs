@@ -1,6 +1,7 @@
 //! What a run leaves behind.
 
 mod artifacts;
+pub mod checkpoint;
 mod directory;
 mod summary;
 

@@ -17,6 +17,7 @@ mod plugins;
 mod refusals;
 mod reproduce;
 mod results;
+mod resume;
 mod score;
 mod slow;
 mod structure;

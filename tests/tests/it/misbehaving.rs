@@ -81,6 +81,7 @@ fn a_metric_that_fails_late_keeps_what_was_finished() {
         assert_eq!(
             place.files(run),
             [
+                "checkpoint.bin",
                 "config.toml",
                 "events.jsonl",
                 "trajectories.safetensors",
