@@ -171,7 +171,7 @@ mod tests {
 
     fn both(libtorch: &str) -> [Scaffold; 2] {
         let name = Name::parse("profit-at-5", &Registry::default()).unwrap();
-        let sdk = SdkSource::Path("/work/sdk".into());
+        let sdk = SdkSource::Path("/home/ann/sdk".into());
         [
             Scaffold::metric(&name, &sdk).unwrap(),
             Scaffold::task(&name, &sdk, Path::new(libtorch)).unwrap(),
@@ -209,7 +209,7 @@ mod tests {
             );
             assert!(manifest["workspace"].as_table().unwrap().is_empty());
             let sdk = &manifest["dependencies"]["metricopt-sdk"];
-            assert_eq!(sdk["path"].as_str(), Some("/work/sdk"));
+            assert_eq!(sdk["path"].as_str(), Some("/home/ann/sdk"));
             let named = sdk.get("features").map(|features| features[0].as_str());
             assert_eq!(named.flatten(), features);
         }
@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn a_path_that_no_run_path_can_hold_is_refused() {
         let name = Name::parse("profit", &Registry::default()).unwrap();
-        let sdk = SdkSource::Path("/work/sdk".into());
+        let sdk = SdkSource::Path("/home/ann/sdk".into());
         for libtorch in ["/a,b", "/a:b", "/$a"] {
             let error = Scaffold::task(&name, &sdk, Path::new(libtorch)).unwrap_err();
             assert!(!error.hints().is_empty(), "{error}");
