@@ -136,6 +136,11 @@ impl Place {
                         .unwrap()
                         .ends_with('\n')
                 ),
+                "report.html" => assert!(
+                    fs::read_to_string(self.path(run).join(name))
+                        .unwrap()
+                        .ends_with("</html>\n")
+                ),
                 _ if name.ends_with(".safetensors") => drop(self.tensors(run, &name).shapes()),
                 _ => panic!("unexpected file `{name}`"),
             }
