@@ -16,6 +16,7 @@ pub mod loader;
 pub mod metric_spec;
 pub mod predictions_file;
 pub mod registry;
+pub mod report;
 pub mod run;
 pub mod scaffold;
 pub mod suggest;

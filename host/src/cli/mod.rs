@@ -12,6 +12,7 @@ mod output;
 mod plugin;
 mod plugins;
 mod progress;
+mod report;
 mod run;
 mod score;
 
@@ -41,6 +42,7 @@ const EXAMPLES: &str = "\
 Examples:
   host run --plugin tabular                       tune the built-in example for F1
   host run --plugin tabular --metric aucpr        for another metric
+  host report runs/tabular-f1-1                   its page with all figures, made again
   host describe tabular                           what a task can be told
   host list                                       all plugins, tasks and metrics
   host check-metric f1                            whether a metric keeps its promises
@@ -54,6 +56,7 @@ enum Command {
     List(list::List),
     Describe(describe::Describe),
     Run(run::Run),
+    Report(report::Report),
     Score(score::Score),
     CheckMetric(check_metric::CheckMetric),
     New(new::New),
@@ -68,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::List(command) => command.execute(),
         Command::Describe(command) => command.execute(),
         Command::Run(command) => command.execute(),
+        Command::Report(command) => command.execute(),
         Command::Score(command) => command.execute(),
         Command::CheckMetric(command) => command.execute(),
         Command::New(command) => command.execute(),
@@ -76,7 +80,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            report(&error);
+            tell(&error);
             match error.kind() {
                 ErrorKind::Configuration => ExitCode::from(2),
                 _ => ExitCode::from(1),
@@ -99,7 +103,7 @@ fn listen_for_interrupts() -> Result<()> {
 }
 
 /// Tells an error and what to do next.
-fn report(error: &Error) {
+fn tell(error: &Error) {
     let (bold_red, bold, plain) =
         if std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
             ("\u{1b}[1;31m", "\u{1b}[1m", "\u{1b}[0m")

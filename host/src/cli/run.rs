@@ -18,6 +18,7 @@ use crate::engine::tune::{Tuned, tune};
 use crate::interrupt;
 use crate::metric_spec::MetricSpec;
 use crate::registry::{Plugin, Registry};
+use crate::report;
 use crate::run::checkpoint::{self, Checkpoint};
 use crate::run::{MetricSummary, RunDirectory, Summary};
 use metricopt_sdk::panics;
@@ -118,7 +119,15 @@ impl Run {
                 } else {
                     summary.table()
                 })?;
-                eprintln!("\nresults are in {}", directory.path().display());
+                let path = directory.path();
+                eprintln!("\nresults are in {}", path.display());
+                match report::of_run(path)
+                    .and_then(|html| directory.write(report::FILE, html.as_bytes()))
+                {
+                    Ok(()) => eprintln!("the report is {}", path.join(report::FILE).display()),
+                    // The results are all there; the page can be made again.
+                    Err(error) => super::warn(&error.context("there is no report of this run")),
+                }
                 Ok(())
             }
             Err(error) => {

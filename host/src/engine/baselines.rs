@@ -4,10 +4,18 @@ use metricopt_sdk::{Kind, Result, Split};
 
 use super::config::{EngineConfig, EsConfig, EsObjective, FinetuneConfig};
 use super::events::{EventLog, Progress};
-use super::finetune::{Candidate, Method, Setting, finetune};
+use super::finetune::{Candidate, Method, Outcome, Setting, finetune};
 use super::meter::{Finished, Meter};
 use super::observe::Observer;
 use super::threshold;
+
+/// What the simple alternatives found.
+pub struct Alternatives {
+    /// Their rows of the table.
+    pub finished: Vec<Finished>,
+    /// The way of loss-only at the better of its learning rates, the start first.
+    pub loss_only_path: Vec<Vec<f32>>,
+}
 
 /// The simple alternatives. Each returns its best on validation, `phi_0` included.
 pub struct Baselines<'a> {
@@ -37,10 +45,10 @@ impl Baselines<'_> {
         classes: Option<usize>,
         meter: &mut Meter<'_>,
         log: &mut dyn EventLog,
-    ) -> Result<Vec<Finished>> {
+    ) -> Result<Alternatives> {
         let mut finished = Vec::new();
         meter.restart();
-        let loss_only = self.follow_loss("loss-only", &[&[]], log)?;
+        let (loss_only, loss_only_path) = self.follow_loss("loss-only", &[&[]], log)?;
         finished.push(meter.finish("loss-only", &loss_only));
         if kind == Kind::Classification && self.config.baselines.thresholds > 0 {
             meter.restart();
@@ -50,7 +58,7 @@ impl Baselines<'_> {
         if !weightings.is_empty() {
             meter.restart();
             let weightings: Vec<&[f32]> = weightings.iter().map(Vec::as_slice).collect();
-            let class_weighted = self.follow_loss("class-weighted", &weightings, log)?;
+            let (class_weighted, _) = self.follow_loss("class-weighted", &weightings, log)?;
             finished.push(meter.finish("class-weighted", &class_weighted));
         }
         if self.config.baselines.es {
@@ -58,7 +66,10 @@ impl Baselines<'_> {
             let es = self.search(log)?;
             finished.push(meter.finish("es", &es));
         }
-        Ok(finished)
+        Ok(Alternatives {
+            finished,
+            loss_only_path,
+        })
     }
 
     fn run(
@@ -67,7 +78,7 @@ impl Baselines<'_> {
         finetune_config: &FinetuneConfig,
         width: f64,
         log: &mut dyn EventLog,
-    ) -> Result<Candidate> {
+    ) -> Result<Outcome> {
         let setting = Setting {
             start: self.pretrained,
             candidates: std::slice::from_ref(self.pretrained),
@@ -75,26 +86,26 @@ impl Baselines<'_> {
             radius: f64::INFINITY,
             seed: self.seed,
         };
-        Ok(finetune(
+        finetune(
             self.observer,
             finetune_config,
             method,
             &setting,
             self.progress,
             log,
-        )?
-        .best)
+        )
     }
 
     /// Loss-only runs with each weighting, at the calibrated and at the plain learning rate: the best of them all, so
-    /// that the method is not compared with a badly tuned alternative.
+    /// that the method is not compared with a badly tuned alternative. With the way of the best.
     fn follow_loss(
         &self,
         name: &'static str,
         weightings: &[&[f32]],
         log: &mut dyn EventLog,
-    ) -> Result<Candidate> {
+    ) -> Result<(Candidate, Vec<Vec<f32>>)> {
         let mut best = self.pretrained.clone();
+        let mut best_path = Vec::new();
         let widths: &[f64] = if self.width == 1.0 {
             &[1.0]
         } else {
@@ -109,17 +120,21 @@ impl Baselines<'_> {
                     value: None,
                     search: None,
                 };
-                let candidate = self.run(&mut method, &self.config.finetune, width, log)?;
-                if self
+                let outcome = self.run(&mut method, &self.config.finetune, width, log)?;
+                let better = self
                     .observer
                     .direction
-                    .is_better(candidate.validation, best.validation)
-                {
-                    best = candidate;
+                    .is_better(outcome.best.validation, best.validation);
+                // Even where no way leads to anything better, there is one to show.
+                if better || best_path.is_empty() {
+                    best_path = outcome.path;
+                }
+                if better {
+                    best = outcome.best;
                 }
             }
         }
-        Ok(best)
+        Ok((best, best_path))
     }
 
     /// The class weights to try: each factor on the positive class. Several classes have no such row: weighing each in
@@ -157,7 +172,9 @@ impl Baselines<'_> {
             value: None,
             search: Some(&es),
         };
-        self.run(&mut method, &self.config.finetune, self.width, log)
+        Ok(self
+            .run(&mut method, &self.config.finetune, self.width, log)?
+            .best)
     }
 
     /// The threshold row, if the scores are binary probabilities.

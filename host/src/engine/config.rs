@@ -372,11 +372,17 @@ impl Default for BaselineConfig {
 pub struct ReportConfig {
     /// Paired bootstrap samples of the test rows behind each interval, 0 to 1000000; 0 for no intervals.
     pub bootstrap: usize,
+    /// Points along each side of the landscape in the report, 0 to 101: the metric is measured once on each point of the
+    /// square, on 2048 validation rows, after the run and apart from its queries. 0 or 1 for no landscape.
+    pub landscape: usize,
 }
 
 impl Default for ReportConfig {
     fn default() -> Self {
-        Self { bootstrap: 1000 }
+        Self {
+            bootstrap: 1000,
+            landscape: 15,
+        }
     }
 }
 
@@ -581,6 +587,7 @@ impl EngineConfig {
             p.positive("baselines.class_weights", weight, 1e6);
         }
         p.count("report.bootstrap", self.report.bootstrap, 0, 1_000_000);
+        p.count("report.landscape", self.report.landscape, 0, 101);
         p.0
     }
 }

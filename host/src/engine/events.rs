@@ -45,6 +45,8 @@ pub enum Event {
         validation: f64,
         queries: u64,
     },
+    /// The report has no landscape.
+    LandscapeLeftOut { reason: String },
     /// A method came to its end.
     Finished {
         method: String,

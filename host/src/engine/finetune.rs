@@ -60,6 +60,8 @@ pub struct Outcome {
     pub best: Candidate,
     /// The last point of the path.
     pub last: Candidate,
+    /// The adapters that were observed on the way, the start first.
+    pub path: Vec<Vec<f32>>,
 }
 
 /// Runs one method.
@@ -77,6 +79,7 @@ pub fn finetune(
 ) -> Result<Outcome> {
     let mut phi = setting.start.phi.clone();
     let mut last = setting.start.clone();
+    let mut path = vec![phi.clone()];
     let mut best = best_of(observer, setting.candidates, setting.start);
     let mut optimizer = Optimizer::new(config.optimizer, config.momentum, phi.len());
     let mut subspace = GuidingSubspace::new(method.search.map_or(0, |es| es.subspace));
@@ -153,6 +156,7 @@ pub fn finetune(
         let done = step + 1;
         if done % config.observe_every == 0 || done == config.steps {
             let validation = observer.validation(&phi)?;
+            path.push(phi.clone());
             last = Candidate {
                 phi: phi.clone(),
                 validation,
@@ -177,7 +181,7 @@ pub fn finetune(
             })?;
         }
     }
-    Ok(Outcome { best, last })
+    Ok(Outcome { best, last, path })
 }
 
 /// Loss and loss gradient on the minibatch of this step.

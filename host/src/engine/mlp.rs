@@ -59,8 +59,7 @@ impl Mlp {
     }
 
     /// The perceptron with the given weights, if their number fits.
-    #[cfg(test)]
-    pub(super) fn from_weights(inputs: usize, hidden: &[usize], weights: Vec<f32>) -> Option<Self> {
+    pub fn from_weights(inputs: usize, hidden: &[usize], weights: Vec<f32>) -> Option<Self> {
         let widths: Vec<usize> = std::iter::once(inputs)
             .chain(hidden.iter().copied())
             .collect();

@@ -24,6 +24,7 @@ pub mod events;
 pub mod finetune;
 pub mod gaussian_process;
 pub mod guided_es;
+pub mod landscape;
 pub mod losses;
 pub mod memory;
 pub mod meta_training;

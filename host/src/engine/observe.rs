@@ -167,6 +167,17 @@ impl Observer<'_> {
         self.evaluate(phis, &Rows { split, part })
     }
 
+    /// Natural metric values of the candidates on a part of the validation split, to be shown and never selected on:
+    /// no query.
+    ///
+    /// # Errors
+    ///
+    /// Those of the task and of the metric.
+    pub fn show(&self, phis: &[impl AsRef<[f32]>], part: Part) -> Result<Vec<f64>> {
+        let split = Split::Validation;
+        self.evaluate(phis, &Rows { split, part })
+    }
+
     /// Natural metric values of the candidates on every validation fold: one query each, however many folds.
     ///
     /// # Errors

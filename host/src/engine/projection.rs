@@ -151,6 +151,18 @@ fn product(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat<f64> {
     c
 }
 
+/// The direction or its opposite, so that its largest component is positive: which one a decomposition gives is chance.
+pub fn upright(direction: &[f32]) -> Vec<f32> {
+    let largest = direction
+        .iter()
+        .copied()
+        .fold(0.0_f32, |a, b| if b.abs() > a.abs() { b } else { a });
+    direction
+        .iter()
+        .map(|&x| if largest < 0.0 { -x } else { x })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 use metricopt_sdk::{Result, Site};
 
 use super::events::EventLog;
+use super::landscape::Landscape;
 use super::trajectory::{Interpolation, Trajectories};
 use super::value_function::ValueFunction;
 
@@ -16,6 +17,8 @@ pub enum Artifact<'a> {
     ValueFunction(&'a ValueFunction),
     /// The adapter that the run returns.
     Adapter(&'a [f32], &'a [Site]),
+    /// What the report shows beside: the landscape, and the tuned adapter before acceptance.
+    Report(&'a Landscape, &'a [f32], &'a [Site]),
 }
 
 /// Where events and artifacts go.

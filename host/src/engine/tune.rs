@@ -8,6 +8,7 @@ use super::calibrate::calibrate;
 use super::config::{EngineConfig, Start};
 use super::events::{Event, Progress};
 use super::finetune::{Candidate, Method, Outcome, Setting, finetune};
+use super::landscape::survey;
 use super::meter::{Finished, Meter};
 use super::observe::Observer;
 use super::recorder::{Artifact, Recorder};
@@ -94,7 +95,8 @@ pub fn tune(
         seed,
         progress,
     };
-    finished.extend(baselines.run_all(kind, description.classes, &mut meter, recorder)?);
+    let alternatives = baselines.run_all(kind, description.classes, &mut meter, recorder)?;
+    finished.extend(alternatives.finished);
 
     meter.restart();
     let settings = diversify(&config.trajectories, width, description.classes, seed);
@@ -159,7 +161,7 @@ pub fn tune(
             .map(|trained| (trained.function.clone(), &trained.set, trained.weight)),
         search: (config.finetune.es.pairs > 0).then_some(&config.finetune.es),
     };
-    let Outcome { best, last } = finetune(
+    let Outcome { best, last, path } = finetune(
         observer,
         &config.finetune,
         &mut method,
@@ -191,6 +193,26 @@ pub fn tune(
     finished.push(metricopt);
 
     let methods = table(observer, kind, config, seed, finished, progress, recorder)?;
+    let function = trained.as_ref().map(|trained| &trained.function);
+    let ways = [
+        ("loss-only", alternatives.loss_only_path),
+        ("metricopt", path),
+    ];
+    let landscape = survey(
+        observer,
+        config.report.landscape,
+        &trajectories,
+        function,
+        &ways,
+        seed,
+        progress,
+    )?;
+    if let Some(reason) = &landscape.left_out {
+        recorder.record(&Event::LandscapeLeftOut {
+            reason: reason.clone(),
+        })?;
+    }
+    recorder.save(Artifact::Report(&landscape, &best.phi, &description.sites))?;
     let reading = |candidate: &Candidate| -> Result<Reading> {
         Ok(Reading {
             validation: candidate.validation,

@@ -4,10 +4,11 @@ use metricopt_sdk::{Error, Result, Site};
 use safetensors::{Dtype, tensor::TensorView};
 use std::collections::HashMap;
 
+use crate::engine::landscape::Landscape;
 use crate::engine::trajectory::{Interpolation, Trajectories};
 use crate::engine::value_function::ValueFunction;
 
-/// Version of all three formats.
+/// Version of all four formats.
 const VERSION: &str = "1";
 
 /// Tensors on their way into a file.
@@ -77,6 +78,11 @@ impl Tensors {
 /// If two sites share a name.
 pub fn adapter_file(phi: &[f32], sites: &[Site]) -> Result<Vec<u8>> {
     let mut tensors = Tensors::default();
+    add_sites(&mut tensors, "", phi, sites)?;
+    tensors.file("adapter")
+}
+
+fn add_sites(tensors: &mut Tensors, beginning: &str, phi: &[f32], sites: &[Site]) -> Result<()> {
     let mut rest = phi;
     for site in sites {
         let (Some(scale), Some(shift)) = (
@@ -90,17 +96,49 @@ pub fn adapter_file(phi: &[f32], sites: &[Site]) -> Result<Vec<u8>> {
         };
         rest = &rest[2 * site.channels..];
         tensors.f32(
-            format!("{}.scale", site.name),
+            format!("{beginning}{}.scale", site.name),
             &[site.channels],
             scale.iter().map(|d| 1.0 + d),
         );
         tensors.f32(
-            format!("{}.shift", site.name),
+            format!("{beginning}{}.shift", site.name),
             &[site.channels],
             shift.iter().copied(),
         );
     }
-    tensors.file("adapter")
+    Ok(())
+}
+
+/// `report.safetensors`: `path.METHOD` f64 `[points, 3]`, the start and each observation of a method: coordinates along
+/// the two main directions of both ways, and length outside their plane; `tuned.SITE.scale` and
+/// `tuned.SITE.shift` f32 `[channels]`, the tuned adapter before acceptance; and, unless the landscape was left out, `x`
+/// and `y` f64 `[n]`, coordinates of a grid, `metric` f64 `[n, n]`, natural values with a row for each `y`, `predicted`
+/// f64 `[n, n]` likewise if there is a value function, and `rows` i64 `[1]`, the validation rows measured on.
+///
+/// # Errors
+///
+/// If two sites share a name.
+pub fn report_file(landscape: &Landscape, tuned: &[f32], sites: &[Site]) -> Result<Vec<u8>> {
+    let mut tensors = Tensors::default();
+    for (method, points) in &landscape.ways {
+        tensors.f64(
+            format!("path.{method}"),
+            &[points.len(), 3],
+            points.iter().flatten().copied(),
+        );
+    }
+    add_sites(&mut tensors, "tuned.", tuned, sites)?;
+    if let Some(grid) = &landscape.grid {
+        let n = grid.x.len();
+        tensors.f64("x", &[n], grid.x.iter().copied());
+        tensors.f64("y", &[n], grid.y.iter().copied());
+        tensors.f64("metric", &[n, n], grid.metric.iter().copied());
+        if let Some(predicted) = &grid.predicted {
+            tensors.f64("predicted", &[n, n], predicted.iter().copied());
+        }
+        tensors.i64("rows", &[1], [grid.rows as i64]);
+    }
+    tensors.file("report")
 }
 
 /// `trajectories.safetensors`: `points` f32 `[K, T + 1, D]`; `observed_steps` i64 `[O]`; `observations` f64

@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::artifacts::{adapter_file, trajectories_file, value_function_file};
+use super::artifacts::{adapter_file, report_file, trajectories_file, value_function_file};
 use super::checkpoint;
 use crate::engine::events::{Event, EventLog};
 use crate::engine::recorder::{Artifact, Recorder};
@@ -221,18 +221,7 @@ impl RunDirectory {
     /// If it cannot be written; nothing stays behind then.
     pub fn write(&self, name: &str, contents: &[u8]) -> Result<()> {
         let path = self.path.join(name);
-        let temporary = self.path.join(format!("{name}.tmp"));
-        let written = File::create(&temporary).and_then(|mut file| {
-            file.write_all(contents)?;
-            file.sync_all()
-        });
-        written
-            .and_then(|()| fs::rename(&temporary, &path))
-            .map_err(|error| {
-                // If even the removal fails, the first error is the one to tell.
-                let _ = fs::remove_file(&temporary);
-                cannot_write(&path, &error)
-            })
+        write_whole(&path, contents).map_err(|error| cannot_write(&path, &error))
     }
 
     /// Puts all events on disk.
@@ -265,6 +254,26 @@ impl RunDirectory {
             resumed: self.resumed,
         }
     }
+}
+
+/// Writes a file beside its place and renames it; nothing stays behind if that fails.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub fn write_whole(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    let written = File::create(&temporary).and_then(|mut file| {
+        file.write_all(contents)?;
+        file.sync_all()
+    });
+    written
+        .and_then(|()| fs::rename(&temporary, path))
+        .inspect_err(|_| {
+            // If even the removal fails, the first error is the one to tell.
+            let _ = fs::remove_file(&temporary);
+        })
 }
 
 /// What a run leaves behind that did not end well.
@@ -336,6 +345,9 @@ impl Recorder for RunDirectory {
             }
             Artifact::Adapter(phi, sites) => {
                 self.write("adapter.safetensors", &adapter_file(phi, sites)?)?;
+            }
+            Artifact::Report(landscape, tuned, sites) => {
+                self.write("report.safetensors", &report_file(landscape, tuned, sites)?)?;
             }
         }
         self.flush()

@@ -11,6 +11,7 @@ fn help() {
         "list",
         "describe",
         "run",
+        "report",
         "score",
         "check-metric",
         "new",

@@ -5,7 +5,8 @@ use serde_json::Value;
 use std::fs;
 use std::path::Path;
 
-/// The bytes that must not change: the summary without its times, the adapter, the trajectories, the value function.
+/// The bytes that must not change: the summary without its times, the adapter, the trajectories, the value function,
+/// the figures of the report.
 fn bytes(place: &Place, run: &str) -> Vec<Vec<u8>> {
     let mut summary = place.summary(run);
     for method in summary["methods"].as_array_mut().unwrap() {
@@ -18,7 +19,7 @@ fn bytes(place: &Place, run: &str) -> Vec<Vec<u8>> {
         );
     }
     let mut all = vec![serde_json::to_vec(&summary).unwrap()];
-    for file in ["adapter", "trajectories", "value_function"] {
+    for file in ["adapter", "trajectories", "value_function", "report"] {
         all.push(fs::read(place.path(run).join(format!("{file}.safetensors"))).unwrap());
     }
     all

@@ -139,7 +139,7 @@ fn of_two_runs_into_one_folder_one_gets_it() {
         .unwrap();
     assert!(String::from_utf8_lossy(&loser.stderr).contains("error: `run` already holds files"));
     place.assert_only_complete_files("run");
-    assert_eq!(place.files("run").len(), 6);
+    assert_eq!(place.files("run").len(), 8);
 }
 
 #[test]

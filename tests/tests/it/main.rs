@@ -15,6 +15,7 @@ mod misbehaving;
 mod new;
 mod plugins;
 mod refusals;
+mod report;
 mod reproduce;
 mod results;
 mod resume;

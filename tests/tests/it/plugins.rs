@@ -82,6 +82,7 @@ fn loaded_plugins_give_the_same_results() {
             );
             for file in [
                 "adapter.safetensors",
+                "report.safetensors",
                 "trajectories.safetensors",
                 "value_function.safetensors",
             ] {

@@ -16,6 +16,8 @@ fn a_run_leaves_every_file_and_the_same_summary_on_standard_output() {
             "adapter.safetensors",
             "config.toml",
             "events.jsonl",
+            "report.html",
+            "report.safetensors",
             "summary.json",
             "trajectories.safetensors",
             "value_function.safetensors"

@@ -138,6 +138,11 @@ impl Place {
                 ),
                 // Holds whole records, and perhaps a part of the next; its own tests cut it off everywhere.
                 "checkpoint.bin" => {}
+                "report.html" => assert!(
+                    fs::read_to_string(self.path(run).join(name))
+                        .unwrap()
+                        .ends_with("</html>\n")
+                ),
                 _ if name.ends_with(".safetensors") => drop(self.tensors(run, &name).shapes()),
                 _ => panic!("unexpected file `{name}`"),
             }
