@@ -36,24 +36,20 @@ pub fn landscape(run: &Run) -> Figure {
 }
 
 fn draw(metric: &Metric, plane: &Plane, grid: &Grid) -> String {
-    let (low, high) = extent(grid.metric.iter().copied());
-    let mut panels = vec![map(
-        metric,
-        plane,
-        grid,
-        &grid.metric,
-        (low, high),
-        "true metric",
-    )];
-    if let Some(predicted) = &grid.predicted {
-        panels.push(map(
-            metric,
-            plane,
-            grid,
-            predicted,
-            (low, high),
-            "value function",
-        ));
+    // Each map has colours of its own: of the value function only the shape counts, and it predicts folds of the whole
+    // split, not the rows of the map.
+    let maps = [
+        ("true metric", Some(&grid.metric)),
+        ("value function", grid.predicted.as_ref()),
+    ];
+    let mut keys = String::new();
+    let mut panels = Vec::new();
+    for (title, values) in maps {
+        if let Some(values) = values {
+            let ends = extent(values.iter().copied());
+            keys.push_str(&key(&format!("{title}, {}", metric.aim()), ends.0, ends.1));
+            panels.push(map(metric, plane, grid, values, ends, title));
+        }
     }
     let series: Vec<Series> = plane
         .ways
@@ -64,7 +60,7 @@ fn draw(metric: &Metric, plane: &Plane, grid: &Grid) -> String {
     let only_true = if grid.predicted.is_none() {
         " There was no value function."
     } else {
-        " Predictions beyond the range of the true metric have the colour of its ends."
+        " Each map has colours of its own."
     };
     let caption = format!(
         "The plane through the pre-trained network (the cross) along the two main directions of both ways, each counted alike. The \
@@ -93,7 +89,7 @@ fn draw(metric: &Metric, plane: &Plane, grid: &Grid) -> String {
     }
     format!(
         "{}{}{}{}",
-        key(&format!("{}, {}", metric.name, metric.aim()), low, high),
+        keys,
         legend(&series),
         figure(&panels, &escape(&caption)),
         data(
