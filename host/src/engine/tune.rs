@@ -5,15 +5,15 @@ use metricopt_sdk::{Kind, Result};
 use super::acceptance::{Decision, accept};
 use super::baselines::Baselines;
 use super::calibrate::calibrate;
-use super::config::{EngineConfig, Start};
+use super::config::EngineConfig;
 use super::events::{Event, Progress};
-use super::finetune::{Candidate, Method, Outcome, Setting, finetune};
+use super::finetune::{Candidate, Outcome};
+use super::groundwork::Groundwork;
 use super::meter::{Finished, Meter};
 use super::observe::Observer;
 use super::recorder::{Artifact, Recorder};
 use super::table::{MethodResult, table};
-use super::trajectory::{collect, diversify, interpolate_observations};
-use super::trust::{Agreement, train_and_measure};
+use super::trust::Agreement;
 
 /// Validation and test value of one adapter on the way.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,7 +63,6 @@ pub fn tune(
 ) -> Result<Tuned> {
     let description = observer.task.describe();
     let dimensions = description.dimensions();
-    let sign = observer.direction.sign();
     let mut meter = Meter::start(observer, clock);
     let mut finished: Vec<Finished> = Vec::new();
 
@@ -97,73 +96,22 @@ pub fn tune(
     finished.extend(baselines.run_all(kind, description.classes, &mut meter, recorder)?);
 
     meter.restart();
-    let settings = diversify(&config.trajectories, width, description.classes, seed);
-    let folds = config.observation.folds;
-    let trajectories = collect(
+    let groundwork = Groundwork::lay(
         observer,
-        &config.trajectories,
-        settings,
-        folds,
+        config,
+        &pretrained,
+        width,
         seed,
+        clock,
         progress,
         recorder,
     )?;
-    let interpolation = interpolate_observations(&trajectories, sign);
-    recorder.save(Artifact::Trajectories(&trajectories, &interpolation))?;
-
-    let trained = train_and_measure(
+    let search = (config.finetune.es.pairs > 0).then_some(&config.finetune.es);
+    let Outcome { best, last } = groundwork.tune(
         observer,
-        config,
-        &trajectories,
-        &interpolation,
-        seed,
-        progress,
-    )?;
-    let agreement = trained.as_ref().and_then(|trained| trained.agreement);
-    let value_weight = trained.as_ref().map_or(0.0, |trained| trained.weight);
-    recorder.record(&Event::ValueFunctionTrained {
-        rank_correlation: agreement.map(|agreement| agreement.rank),
-        correlation: agreement.map(|agreement| agreement.linear),
-        weight: value_weight,
-    })?;
-    if let Some(trained) = &trained {
-        recorder.save(Artifact::ValueFunction(&trained.function))?;
-    }
-
-    let mut candidates = vec![pretrained.clone()];
-    if let Some((k, t)) = trajectories.best(sign) {
-        let phi = trajectories.point(k, t).to_vec();
-        let validation = observer.validation(&phi)?;
-        candidates.push(Candidate { phi, validation });
-    }
-    let start = match config.finetune.start {
-        Start::Pretrained => &candidates[0],
-        Start::BestTrajectory => &candidates[candidates.len() - 1],
-    };
-    let setting = Setting {
-        start,
-        candidates: &candidates,
-        width,
-        radius: match config.finetune.trust_region {
-            0.0 => f64::INFINITY,
-            multiple => multiple * trajectories.radius(),
-        },
-        seed,
-    };
-    let mut method = Method {
-        name: "metricopt",
-        loss: true,
-        class_weights: &[],
-        value: trained
-            .as_ref()
-            .map(|trained| (trained.function.clone(), &trained.set, trained.weight)),
-        search: (config.finetune.es.pairs > 0).then_some(&config.finetune.es),
-    };
-    let Outcome { best, last } = finetune(
-        observer,
+        "metricopt",
         &config.finetune,
-        &mut method,
-        &setting,
+        search,
         progress,
         recorder,
     )?;
@@ -197,6 +145,7 @@ pub fn tune(
             test: observer.test(&candidate.phi)?,
         })
     };
+    let trained = groundwork.trained.as_ref();
     Ok(Tuned {
         methods,
         decision,
@@ -204,7 +153,7 @@ pub fn tune(
         last: reading(&last)?,
         adapter: kept.phi.clone(),
         width,
-        agreement,
-        value_weight,
+        agreement: trained.and_then(|trained| trained.agreement),
+        value_weight: trained.map_or(0.0, |trained| trained.weight),
     })
 }
