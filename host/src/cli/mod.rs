@@ -3,12 +3,14 @@
 #![expect(clippy::print_stderr, reason = "this is where people are spoken to")]
 
 mod check_metric;
+mod compare;
 mod describe;
 mod list;
 mod log;
 mod new;
 mod opened;
 mod output;
+mod plan;
 mod plugin;
 mod plugins;
 mod progress;
@@ -28,7 +30,7 @@ use output::{harmless, print};
 /// The metric needs no gradient: F1, average precision, recall@k, whatever a function can compute from predictions.
 /// The method is MetricOpt (Huang et al., CVPR 2021, arXiv 2104.10631).
 #[derive(Debug, Parser)]
-#[command(name = "host", version, arg_required_else_help = true, after_help = EXAMPLES)]
+#[command(name = "host", bin_name = "host", version, arg_required_else_help = true, after_help = EXAMPLES)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -41,6 +43,7 @@ const EXAMPLES: &str = "\
 Examples:
   host run --plugin tabular                       tune the built-in example for F1
   host run --plugin tabular --metric aucpr        for another metric
+  host compare --plugin tabular --seeds 5         methods side by side, paired by seed
   host describe tabular                           what a task can be told
   host list                                       all plugins, tasks and metrics
   host check-metric f1                            whether a metric keeps its promises
@@ -54,6 +57,7 @@ enum Command {
     List(list::List),
     Describe(describe::Describe),
     Run(run::Run),
+    Compare(compare::Compare),
     Score(score::Score),
     CheckMetric(check_metric::CheckMetric),
     New(new::New),
@@ -68,6 +72,7 @@ pub fn main() -> ExitCode {
         Command::List(command) => command.execute(),
         Command::Describe(command) => command.execute(),
         Command::Run(command) => command.execute(),
+        Command::Compare(command) => command.execute(),
         Command::Score(command) => command.execute(),
         Command::CheckMetric(command) => command.execute(),
         Command::New(command) => command.execute(),

@@ -163,6 +163,9 @@ mod tests {
         );
         let error = Contender::parse_list(["metricopt-adm"]).unwrap_err();
         assert_eq!(error.to_string(), "unknown method `metricopt-adm`");
-        assert_eq!(error.hints(), ["did you mean `metricopt-adam`?"]);
+        assert_eq!(
+            error.hints(),
+            ["did you mean `metricopt-adam`, `metricopt-sgd`?"]
+        );
     }
 }

@@ -1,9 +1,14 @@
-//! What a run leaves behind.
+//! What a run or a comparison leaves behind.
 
 mod artifacts;
+mod comparison;
+mod comparison_directory;
 mod directory;
 mod summary;
+mod text_table;
 
 pub use artifacts::{adapter_file, trajectories_file, value_function_file};
+pub use comparison::{Comparison, Row, Spread, Versus};
+pub use comparison_directory::ComparisonDirectory;
 pub use directory::{Remains, RunDirectory};
 pub use summary::{MetricSummary, Summary};
