@@ -98,11 +98,9 @@ fn steps(criterion: &mut Criterion) -> Result<()> {
         ] {
             let run = || {
                 let mut method = Method {
-                    name: "bench",
-                    loss: true,
-                    class_weights: &[],
                     value: Some((function.clone(), &set, 1.0)),
                     search,
+                    ..Method::loss_only("bench")
                 };
                 let setting = Setting {
                     start: &start,

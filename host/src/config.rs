@@ -60,6 +60,11 @@ impl Layers {
         }
     }
 
+    /// Every value, those of the task under `task`.
+    pub fn values(&self) -> &Value {
+        &self.values
+    }
+
     /// Puts a TOML document on top; `origin` names it in messages.
     ///
     /// # Errors

@@ -3,12 +3,14 @@
 #![expect(clippy::print_stderr, reason = "this is where people are spoken to")]
 
 mod check_metric;
+mod compare;
 mod describe;
 mod list;
 mod log;
 mod new;
 mod opened;
 mod output;
+mod plan;
 mod plugin;
 mod plugins;
 mod progress;
@@ -43,6 +45,7 @@ Examples:
   host run --plugin tabular                       tune the built-in example for F1
   host run --plugin tabular --metric aucpr        for another metric
   host report runs/tabular-f1-1                   its page with all figures, made again
+  host compare --plugin tabular --seeds 5         methods side by side, paired by seed
   host describe tabular                           what a task can be told
   host list                                       all plugins, tasks and metrics
   host check-metric f1                            whether a metric keeps its promises
@@ -57,6 +60,7 @@ enum Command {
     Describe(describe::Describe),
     Run(run::Run),
     Report(report::Report),
+    Compare(compare::Compare),
     Score(score::Score),
     CheckMetric(check_metric::CheckMetric),
     New(new::New),
@@ -72,6 +76,7 @@ pub fn main() -> ExitCode {
         Command::Describe(command) => command.execute(),
         Command::Run(command) => command.execute(),
         Command::Report(command) => command.execute(),
+        Command::Compare(command) => command.execute(),
         Command::Score(command) => command.execute(),
         Command::CheckMetric(command) => command.execute(),
         Command::New(command) => command.execute(),

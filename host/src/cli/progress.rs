@@ -72,6 +72,14 @@ impl Progress {
         }
     }
 
+    /// Shows no phases: where several things go on at a time.
+    pub(super) fn hidden() -> Self {
+        Self {
+            visible: false,
+            phase: RefCell::new(None),
+        }
+    }
+
     /// Hears that `done` of `total` of a phase are done.
     pub(super) fn update(&self, name: &str, done: u64, total: u64) {
         if !self.visible {

@@ -1,23 +1,20 @@
 //! `host run`: the whole method on one task and one metric.
 
 use clap::Args;
-use metricopt_sdk::{Call, DynMetric, DynTask, Error, ErrorKind, MetricEntry, Result, TaskEntry};
+use metricopt_sdk::{Call, DynTask, ErrorKind, Result};
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
 
-use super::opened::{Opened, check_kinds, threads};
+use super::opened::{Opened, threads};
+use super::plan::{Plan, PlanOptions};
 use super::plugins::{Chosen, PluginOptions};
 use super::progress::Progress;
 use super::{listen_for_interrupts, print, to_json};
-use crate::config::Layers;
 use crate::device::DeviceChoice;
 use crate::engine::config::EngineConfig;
 use crate::engine::tune::{Tuned, tune};
 use crate::interrupt;
-use crate::metric_spec::MetricSpec;
-use crate::registry::{Plugin, Registry};
 use crate::report;
 use crate::run::checkpoint::{self, Checkpoint};
 use crate::run::{MetricSummary, RunDirectory, Summary};
@@ -32,22 +29,8 @@ use metricopt_sdk::panics;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Run {
-    /// Plugin to use, by name or by the path of its file; may be given several times. The first one with a task supplies
-    /// it, metrics come from all.
-    #[arg(long = "plugin", value_name = "NAME|PATH", required = true)]
-    plugins: Vec<String>,
-    /// Task to tune, where the plugin has several.
-    #[arg(long, value_name = "TASK")]
-    task: Option<String>,
-    /// Metric to tune for, with options if any; the task's own unless given.
-    #[arg(long, value_name = "NAME[:key=value,...]")]
-    metric: Option<String>,
-    /// Configuration file in TOML; may be given several times, later files win.
-    #[arg(long, value_name = "FILE")]
-    config: Vec<PathBuf>,
-    /// Set one configuration key; may be given several times and wins over files.
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
+    #[command(flatten)]
+    what: PlanOptions,
     /// Run directory; must be new or empty [default: a new numbered one in `runs`].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -85,23 +68,11 @@ Examples:
 
 `host describe TASK` and `host describe config` explain every key.";
 
-/// What the arguments mean, checked.
-struct Plan<'a> {
-    plugin: &'a Plugin,
-    task: &'a TaskEntry,
-    metric_entry: MetricEntry,
-    metric: Box<dyn DynMetric>,
-    metric_label: Arc<str>,
-    layers: Layers,
-    engine: EngineConfig,
-    threads: usize,
-}
-
 impl Run {
     pub(super) fn execute(&self) -> Result<()> {
-        let Chosen { registry, names } = self.options.registry(&self.plugins)?;
+        let Chosen { registry, names } = self.what.plugins(&self.options)?;
         listen_for_interrupts()?;
-        let plan = self.plan(&registry, &names)?;
+        let plan = self.what.plan(&registry, &names)?;
         if self.dry_run {
             return print(&self.resolved(&plan));
         }
@@ -186,55 +157,10 @@ impl Run {
         Ok(Some((directory, checkpoint)))
     }
 
-    /// Finds and checks everything before any work starts.
-    fn plan<'a>(&self, registry: &'a Registry, names: &[String]) -> Result<Plan<'a>> {
-        let (plugin, task) = registry.choose_task(names, self.task.as_deref())?;
-        let spec = MetricSpec::parse(self.metric.as_deref().unwrap_or(&task.metric))?;
-        let (metric_entry, metric) = spec.create(registry)?;
-        check_kinds(registry, &metric_entry, task)?;
-        let mut layers = Layers::new(task);
-        for path in &self.config {
-            let text = std::fs::read_to_string(path).map_err(|error| {
-                Error::configuration(format!("cannot read `{}`: {error}", path.display()))
-            })?;
-            layers.merge_toml(&text, path)?;
-        }
-        for assignment in &self.set {
-            layers.set(assignment)?;
-        }
-        layers.task(task)?;
-        Ok(Plan {
-            plugin,
-            task,
-            metric_label: registry.label_metric(&metric_entry.name).into(),
-            metric_entry,
-            metric,
-            engine: layers.engine()?,
-            layers,
-            threads: threads(self.threads),
-        })
-    }
-
     /// The resolved configuration, and how to use it again.
     fn resolved(&self, plan: &Plan<'_>) -> String {
-        let metric = self.metric.as_deref().unwrap_or(&plan.metric_entry.name);
-        // A program with its arguments has blanks, and may have lines, which must not end the comment. Only a zero byte
-        // cannot be quoted, and none can be typed.
-        let metric = shlex::try_quote(metric)
-            .unwrap_or(metric.into())
-            .replace('\n', "\n# ");
-        let plugins: Vec<String> = self
-            .plugins
-            .iter()
-            .map(|name| format!("--plugin {name}"))
-            .collect();
-        format!(
-            "# host run {} --task {} --metric {metric} --seed {} --config THIS_FILE\n{}\n",
-            plugins.join(" "),
-            plan.task.name,
-            self.seed,
-            plan.layers.resolved()
-        )
+        self.what
+            .resolved("run", plan, &format!("--seed {}", self.seed))
     }
 
     fn tune(
@@ -246,7 +172,7 @@ impl Run {
     ) -> Result<Summary> {
         directory.write("config.toml", self.resolved(plan).as_bytes())?;
         let call = Call {
-            threads: plan.threads,
+            threads: threads(self.threads),
             cancelled: &interrupt::requested,
         };
         let config = plan.layers.task(plan.task)?;

@@ -63,7 +63,7 @@ impl Baselines<'_> {
         }
         if self.config.baselines.es {
             meter.restart();
-            let es = self.search(log)?;
+            let es = self.plain_search(log)?;
             finished.push(meter.finish("es", &es));
         }
         Ok(Alternatives {
@@ -72,7 +72,8 @@ impl Baselines<'_> {
         })
     }
 
-    fn run(
+    /// Runs one method from the pre-trained network.
+    pub(super) fn run(
         &self,
         method: &mut Method<'_>,
         finetune_config: &FinetuneConfig,
@@ -98,9 +99,9 @@ impl Baselines<'_> {
 
     /// Loss-only runs with each weighting, at the calibrated and at the plain learning rate: the best of them all, so
     /// that the method is not compared with a badly tuned alternative. With the way of the best.
-    fn follow_loss(
+    pub(super) fn follow_loss(
         &self,
-        name: &'static str,
+        name: &str,
         weightings: &[&[f32]],
         log: &mut dyn EventLog,
     ) -> Result<(Candidate, Vec<Vec<f32>>)> {
@@ -114,11 +115,8 @@ impl Baselines<'_> {
         for class_weights in weightings {
             for &width in widths {
                 let mut method = Method {
-                    name,
-                    loss: true,
                     class_weights,
-                    value: None,
-                    search: None,
+                    ..Method::loss_only(name)
                 };
                 let outcome = self.run(&mut method, &self.config.finetune, width, log)?;
                 let better = self
@@ -139,7 +137,7 @@ impl Baselines<'_> {
 
     /// The class weights to try: each factor on the positive class. Several classes have no such row: weighing each in
     /// turn would be a search of its own.
-    fn weightings(&self, classes: Option<usize>) -> Vec<Vec<f32>> {
+    pub(super) fn weightings(&self, classes: Option<usize>) -> Vec<Vec<f32>> {
         match classes {
             Some(2) => {
                 let factors = &self.config.baselines.class_weights;
@@ -153,32 +151,37 @@ impl Baselines<'_> {
     }
 
     /// Plain evolution strategies on the true metric, without loss and value function.
-    fn search(&self, log: &mut dyn EventLog) -> Result<Candidate> {
-        // Where the method itself does not search, the alternative still gets its usual population.
-        let pairs = match self.config.finetune.es.pairs {
-            0 => EsConfig::default().pairs,
-            pairs => pairs,
-        };
+    pub(super) fn plain_search(&self, log: &mut dyn EventLog) -> Result<Candidate> {
         let es = EsConfig {
             alpha: 1.0,
-            objective: EsObjective::Metric,
-            pairs,
-            ..self.config.finetune.es.clone()
+            ..self.usual_search()
         };
         let mut method = Method {
-            name: "es",
             loss: false,
-            class_weights: &[],
-            value: None,
             search: Some(&es),
+            ..Method::loss_only("es")
         };
         Ok(self
             .run(&mut method, &self.config.finetune, self.width, log)?
             .best)
     }
 
+    /// The search on the true metric. Where the method itself does not search, an alternative that does still gets its
+    /// usual population.
+    pub(super) fn usual_search(&self) -> EsConfig {
+        let es = &self.config.finetune.es;
+        EsConfig {
+            objective: EsObjective::Metric,
+            pairs: match es.pairs {
+                0 => EsConfig::default().pairs,
+                pairs => pairs,
+            },
+            ..es.clone()
+        }
+    }
+
     /// The threshold row, if the scores are binary probabilities.
-    fn tune_threshold(&self, meter: &Meter<'_>) -> Result<Option<Finished>> {
+    pub(super) fn tune_threshold(&self, meter: &Meter<'_>) -> Result<Option<Finished>> {
         let scores = self
             .observer
             .classification(&self.pretrained.phi, Split::Validation)?;

@@ -22,12 +22,28 @@ pub struct Method<'a> {
     pub name: &'a str,
     /// Whether the loss gradient is part of the step. Its length sets the scale of the other directions in any case.
     pub loss: bool,
+    /// The rows the loss is computed on.
+    pub split: Split,
     /// Class weights of the loss; empty for none.
     pub class_weights: &'a [f32],
     /// The value function, its training set and the weight of its direction, 0 to 1.
     pub value: Option<(ValueFunction, &'a TrainingSet, f64)>,
     /// The evolution strategy.
     pub search: Option<&'a EsConfig>,
+}
+
+impl<'a> Method<'a> {
+    /// The plain surrogate loss on the training rows: what other methods differ from.
+    pub fn loss_only(name: &'a str) -> Self {
+        Self {
+            name,
+            loss: true,
+            split: Split::Train,
+            class_weights: &[],
+            value: None,
+            search: None,
+        }
+    }
 }
 
 /// An adapter and its value on the whole validation split.
@@ -194,7 +210,7 @@ fn loss_gradient(
     step: usize,
 ) -> Result<(f64, Vec<f32>)> {
     let batch = Batch {
-        split: Split::Train,
+        split: method.split,
         seed: stream_seed(setting.seed, "fine-tuning batches", 0),
         step: step as u64,
         size: config.batch_size,

@@ -1,5 +1,7 @@
 //! What a method found and what it cost.
 
+use std::ops::AddAssign;
+
 use super::finetune::Candidate;
 use super::observe::Observer;
 
@@ -17,6 +19,22 @@ pub struct Finished {
     pub queries: u64,
     /// Seconds it took.
     pub seconds: f64,
+}
+
+/// What something cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cost {
+    /// Metric queries.
+    pub queries: u64,
+    /// Wall-clock seconds.
+    pub seconds: f64,
+}
+
+impl AddAssign for Cost {
+    fn add_assign(&mut self, other: Self) {
+        self.queries += other.queries;
+        self.seconds += other.seconds;
+    }
 }
 
 /// Queries and seconds since the last restart.
@@ -43,15 +61,31 @@ impl<'a> Meter<'a> {
         *self = Self::start(self.observer, self.clock);
     }
 
+    /// What was spent since the last restart.
+    pub fn cost(&self) -> Cost {
+        Cost {
+            queries: self.observer.queries.get() - self.queries,
+            seconds: (self.clock)() - self.seconds,
+        }
+    }
+
+    /// What was spent since the last restart, and counts from here.
+    pub fn lap(&mut self) -> Cost {
+        let cost = self.cost();
+        self.restart();
+        cost
+    }
+
     /// The method that ends here with a candidate.
     pub fn finish(&self, name: &'static str, candidate: &Candidate) -> Finished {
+        let Cost { queries, seconds } = self.cost();
         Finished {
             name,
             validation: candidate.validation,
             phi: candidate.phi.clone(),
             threshold: 0.5,
-            queries: self.observer.queries.get() - self.queries,
-            seconds: (self.clock)() - self.seconds,
+            queries,
+            seconds,
         }
     }
 }

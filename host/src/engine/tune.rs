@@ -5,16 +5,16 @@ use metricopt_sdk::{Kind, Result};
 use super::acceptance::{Decision, accept};
 use super::baselines::Baselines;
 use super::calibrate::calibrate;
-use super::config::{EngineConfig, Start};
+use super::config::EngineConfig;
 use super::events::{Event, Progress};
-use super::finetune::{Candidate, Method, Outcome, Setting, finetune};
+use super::finetune::{Candidate, Outcome};
+use super::groundwork::Groundwork;
 use super::landscape::survey;
 use super::meter::{Finished, Meter};
 use super::observe::Observer;
 use super::recorder::{Artifact, Recorder};
 use super::table::{MethodResult, table};
-use super::trajectory::{collect, diversify, interpolate_observations};
-use super::trust::{Agreement, train_and_measure};
+use super::trust::Agreement;
 
 /// Validation and test value of one adapter on the way.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -64,7 +64,6 @@ pub fn tune(
 ) -> Result<Tuned> {
     let description = observer.task.describe();
     let dimensions = description.dimensions();
-    let sign = observer.direction.sign();
     let mut meter = Meter::start(observer, clock);
     let mut finished: Vec<Finished> = Vec::new();
 
@@ -99,73 +98,22 @@ pub fn tune(
     finished.extend(alternatives.finished);
 
     meter.restart();
-    let settings = diversify(&config.trajectories, width, description.classes, seed);
-    let folds = config.observation.folds;
-    let trajectories = collect(
+    let groundwork = Groundwork::lay(
         observer,
-        &config.trajectories,
-        settings,
-        folds,
+        config,
+        &pretrained,
+        width,
         seed,
+        clock,
         progress,
         recorder,
     )?;
-    let interpolation = interpolate_observations(&trajectories, sign);
-    recorder.save(Artifact::Trajectories(&trajectories, &interpolation))?;
-
-    let trained = train_and_measure(
+    let search = (config.finetune.es.pairs > 0).then_some(&config.finetune.es);
+    let Outcome { best, last, path } = groundwork.tune(
         observer,
-        config,
-        &trajectories,
-        &interpolation,
-        seed,
-        progress,
-    )?;
-    let agreement = trained.as_ref().and_then(|trained| trained.agreement);
-    let value_weight = trained.as_ref().map_or(0.0, |trained| trained.weight);
-    recorder.record(&Event::ValueFunctionTrained {
-        rank_correlation: agreement.map(|agreement| agreement.rank),
-        correlation: agreement.map(|agreement| agreement.linear),
-        weight: value_weight,
-    })?;
-    if let Some(trained) = &trained {
-        recorder.save(Artifact::ValueFunction(&trained.function))?;
-    }
-
-    let mut candidates = vec![pretrained.clone()];
-    if let Some((k, t)) = trajectories.best(sign) {
-        let phi = trajectories.point(k, t).to_vec();
-        let validation = observer.validation(&phi)?;
-        candidates.push(Candidate { phi, validation });
-    }
-    let start = match config.finetune.start {
-        Start::Pretrained => &candidates[0],
-        Start::BestTrajectory => &candidates[candidates.len() - 1],
-    };
-    let setting = Setting {
-        start,
-        candidates: &candidates,
-        width,
-        radius: match config.finetune.trust_region {
-            0.0 => f64::INFINITY,
-            multiple => multiple * trajectories.radius(),
-        },
-        seed,
-    };
-    let mut method = Method {
-        name: "metricopt",
-        loss: true,
-        class_weights: &[],
-        value: trained
-            .as_ref()
-            .map(|trained| (trained.function.clone(), &trained.set, trained.weight)),
-        search: (config.finetune.es.pairs > 0).then_some(&config.finetune.es),
-    };
-    let Outcome { best, last, path } = finetune(
-        observer,
+        "metricopt",
         &config.finetune,
-        &mut method,
-        &setting,
+        search,
         progress,
         recorder,
     )?;
@@ -193,7 +141,8 @@ pub fn tune(
     finished.push(metricopt);
 
     let methods = table(observer, kind, config, seed, finished, progress, recorder)?;
-    let function = trained.as_ref().map(|trained| &trained.function);
+    let trained = groundwork.trained.as_ref();
+    let function = trained.map(|trained| &trained.function);
     let ways = [
         ("loss-only", alternatives.loss_only_path),
         ("metricopt", path),
@@ -201,7 +150,7 @@ pub fn tune(
     let landscape = survey(
         observer,
         config.report.landscape,
-        &trajectories,
+        &groundwork.trajectories,
         function,
         &ways,
         seed,
@@ -226,7 +175,7 @@ pub fn tune(
         last: reading(&last)?,
         adapter: kept.phi.clone(),
         width,
-        agreement,
-        value_weight,
+        agreement: trained.and_then(|trained| trained.agreement),
+        value_weight: trained.map_or(0.0, |trained| trained.weight),
     })
 }

@@ -91,36 +91,8 @@ impl RunDirectory {
     ///
     /// If the folder cannot be written.
     pub fn create_numbered(folder: &Path, name: &str) -> Result<Self> {
-        let around = missing(folder);
-        fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
-        let taken = fs::read_dir(folder)
-            .map_err(|error| cannot_write(folder, &error))?
-            .filter_map(|entry| {
-                let entry = entry.ok()?.file_name().into_string().ok()?;
-                entry
-                    .strip_prefix(name)?
-                    .strip_prefix('-')?
-                    .parse::<u64>()
-                    .ok()
-            })
-            .max()
-            .unwrap_or(0);
-        for number in taken + 1.. {
-            let path = folder.join(format!("{name}-{number}"));
-            match fs::create_dir(&path) {
-                Ok(()) => {
-                    let made = std::iter::once(path.clone()).chain(around).collect();
-                    return Self::begin(path, made);
-                }
-                // Another run took the number a moment ago.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(cannot_write(&path, &error)),
-            }
-        }
-        Err(Error::failed(format!(
-            "no free run number in `{}`",
-            folder.display()
-        )))
+        let (path, made) = make_numbered(folder, name)?;
+        Self::begin(path, made)
     }
 
     /// Takes the directory of a run that was interrupted, or begins a new one where there is none.
@@ -279,9 +251,11 @@ pub fn write_whole(path: &Path, contents: &[u8]) -> io::Result<()> {
 /// What a run leaves behind that did not end well.
 #[derive(Clone, Debug)]
 pub struct Remains {
-    path: PathBuf,
-    made: Vec<PathBuf>,
-    resumed: bool,
+    pub(super) path: PathBuf,
+    /// Folders that were made for it, the innermost first.
+    pub(super) made: Vec<PathBuf>,
+    /// Whether it had been interrupted before.
+    pub(super) resumed: bool,
 }
 
 impl Remains {
@@ -293,7 +267,7 @@ impl Remains {
             match file.extension().and_then(|extension| extension.to_str()) {
                 // Half a file; whoever was writing it is not any more.
                 Some("tmp") => drop(fs::remove_file(&file)),
-                Some("safetensors") => holds_results = true,
+                Some("safetensors" | "json") => holds_results = true,
                 _ => {}
             }
         }
@@ -354,15 +328,50 @@ impl Recorder for RunDirectory {
     }
 }
 
+/// Makes a new numbered directory `NAME-1`, `NAME-2`, ... in the given folder; also returns what was made for it, the
+/// innermost first.
+pub(super) fn make_numbered(folder: &Path, name: &str) -> Result<(PathBuf, Vec<PathBuf>)> {
+    let around = missing(folder);
+    fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
+    let taken = fs::read_dir(folder)
+        .map_err(|error| cannot_write(folder, &error))?
+        .filter_map(|entry| {
+            let entry = entry.ok()?.file_name().into_string().ok()?;
+            entry
+                .strip_prefix(name)?
+                .strip_prefix('-')?
+                .parse::<u64>()
+                .ok()
+        })
+        .max()
+        .unwrap_or(0);
+    for number in taken + 1.. {
+        let path = folder.join(format!("{name}-{number}"));
+        match fs::create_dir(&path) {
+            Ok(()) => {
+                let made = std::iter::once(path.clone()).chain(around).collect();
+                return Ok((path, made));
+            }
+            // Another run took the number a moment ago.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(cannot_write(&path, &error)),
+        }
+    }
+    Err(Error::failed(format!(
+        "no free run number in `{}`",
+        folder.display()
+    )))
+}
+
 /// The folders that have to be made for a path, the innermost first.
-fn missing(path: &Path) -> Vec<PathBuf> {
+pub(super) fn missing(path: &Path) -> Vec<PathBuf> {
     path.ancestors()
         .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
         .map(Path::to_owned)
         .collect()
 }
 
-fn cannot_write(path: &Path, error: &io::Error) -> Error {
+pub(super) fn cannot_write(path: &Path, error: &io::Error) -> Error {
     Error::data(format!("cannot write `{}`: {error}", path.display()))
         .hint("choose a folder with room that you may write to with `--out DIR`")
 }

@@ -1,10 +1,15 @@
-//! What a run leaves behind.
+//! What a run or a comparison leaves behind.
 
 mod artifacts;
 pub mod checkpoint;
+mod comparison;
+mod comparison_directory;
 mod directory;
 mod summary;
+mod text_table;
 
 pub use artifacts::{adapter_file, report_file, trajectories_file, value_function_file};
+pub use comparison::{Comparison, Row, Spread, Versus};
+pub use comparison_directory::ComparisonDirectory;
 pub use directory::{Remains, RunDirectory, write_whole};
 pub use summary::{MetricSummary, Summary};

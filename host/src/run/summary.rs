@@ -2,8 +2,8 @@
 
 use metricopt_sdk::Direction;
 use serde::Serialize;
-use std::fmt::Write;
 
+use super::text_table::align;
 use crate::engine::acceptance::Decision;
 use crate::engine::tune::{Reading, Tuned};
 
@@ -11,7 +11,7 @@ use crate::engine::tune::{Reading, Tuned};
 const VERSION: u32 = 1;
 
 /// The metric of a run.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MetricSummary {
     /// Its name.
     pub name: String,
@@ -155,36 +155,18 @@ impl Summary {
                 format!("{:.1}", method.seconds),
             ]);
         }
-        let widths: Vec<usize> = (0..head.len())
-            .map(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0))
-            .collect();
         let aim = match self.metric.direction {
             Direction::Minimise => "lower is better",
             Direction::Maximise => "higher is better",
         };
-        let mut text = format!(
-            "{} ({aim}), task {}, seed {}\n\n",
-            self.metric.name, self.task, self.seed
-        );
-        for (index, row) in rows.iter().enumerate() {
-            let mut line = String::new();
-            for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
-                // Writing to a `String` cannot fail.
-                let _ = if column == 0 {
-                    write!(line, "{cell:<width$}")
-                } else {
-                    write!(line, "  {cell:>width$}")
-                };
-            }
-            text.push_str(line.trim_end());
-            text.push('\n');
-            if index == 0 {
-                text.push_str(&"-".repeat(line.len()));
-                text.push('\n');
-            }
-        }
-        let _ = write!(text, "\n{}", self.verdict);
-        text
+        format!(
+            "{} ({aim}), task {}, seed {}\n\n{}\n{}",
+            self.metric.name,
+            self.task,
+            self.seed,
+            align(&rows),
+            self.verdict
+        )
     }
 }
 

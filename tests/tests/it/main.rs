@@ -7,6 +7,7 @@
 mod bad_input;
 mod check_metric;
 mod command_line;
+mod compare;
 mod configuration;
 mod determinism;
 mod exec_metric;

@@ -74,14 +74,19 @@ impl Place {
         command
     }
 
+    /// A quick comparison on the tabular task into `out`.
+    pub(crate) fn compare(&self, out: &str, arguments: &[&str]) -> Command {
+        self.host(&quick("compare", out, arguments))
+    }
+
     /// A quick run of the tabular task into `out`.
     pub(crate) fn run(&self, out: &str, arguments: &[&str]) -> Command {
-        self.host(&quick(out, arguments))
+        self.host(&quick("run", out, arguments))
     }
 
     /// The same with a test metric.
     pub(crate) fn test_run(&self, out: &str, arguments: &[&str]) -> Command {
-        self.test_host(&quick(out, arguments))
+        self.test_host(&quick("run", out, arguments))
     }
 
     /// The same with a test metric that is compiled in or loaded.
@@ -182,9 +187,9 @@ pub(crate) fn library(crate_name: &str) -> PathBuf {
     path
 }
 
-fn quick<'a>(out: &'a str, arguments: &[&'a str]) -> Vec<&'a str> {
+fn quick<'a>(command: &'a str, out: &'a str, arguments: &[&'a str]) -> Vec<&'a str> {
     let mut all = vec![
-        "run", "--plugin", "tabular", "--device", "cpu", "--out", out,
+        command, "--plugin", "tabular", "--device", "cpu", "--out", out,
     ];
     all.extend(QUICK.iter().flat_map(|assignment| ["--set", assignment]));
     all.extend(arguments);

@@ -1,0 +1,101 @@
+//! What to tune and how: the options and checks that `run` and `compare` share.
+
+use clap::Args;
+use metricopt_sdk::{DynMetric, Error, MetricEntry, Result, TaskEntry};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::opened::check_kinds;
+use super::plugins::{Chosen, PluginOptions};
+use crate::config::Layers;
+use crate::engine::config::EngineConfig;
+use crate::metric_spec::MetricSpec;
+use crate::registry::{Plugin, Registry};
+
+/// What was typed.
+#[derive(Debug, Args)]
+pub(super) struct PlanOptions {
+    /// Plugin to use, by name or by the path of its file; may be given several times. The first one with a task supplies
+    /// it, metrics come from all.
+    #[arg(long = "plugin", value_name = "NAME|PATH", required = true)]
+    plugins: Vec<String>,
+    /// Task to tune, where the plugin has several.
+    #[arg(long, value_name = "TASK")]
+    task: Option<String>,
+    /// Metric to tune for, with options if any; the task's own unless given.
+    #[arg(long, value_name = "NAME[:key=value,...]")]
+    metric: Option<String>,
+    /// Configuration file in TOML; may be given several times, later files win.
+    #[arg(long, value_name = "FILE")]
+    config: Vec<PathBuf>,
+    /// Set one configuration key; may be given several times and wins over files.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+/// What the options mean, checked.
+pub(super) struct Plan<'a> {
+    pub(super) plugin: &'a Plugin,
+    pub(super) task: &'a TaskEntry,
+    pub(super) metric_entry: MetricEntry,
+    pub(super) metric: Box<dyn DynMetric>,
+    pub(super) metric_label: Arc<str>,
+    pub(super) layers: Layers,
+    pub(super) engine: EngineConfig,
+}
+
+impl PlanOptions {
+    /// The plugins that were asked for and everything that is compiled in.
+    pub(super) fn plugins(&self, options: &PluginOptions) -> Result<Chosen> {
+        options.registry(&self.plugins)
+    }
+
+    /// Finds and checks everything before any work starts.
+    pub(super) fn plan<'a>(&self, registry: &'a Registry, names: &[String]) -> Result<Plan<'a>> {
+        let (plugin, task) = registry.choose_task(names, self.task.as_deref())?;
+        let spec = MetricSpec::parse(self.metric.as_deref().unwrap_or(&task.metric))?;
+        let (metric_entry, metric) = spec.create(registry)?;
+        check_kinds(registry, &metric_entry, task)?;
+        let mut layers = Layers::new(task);
+        for path in &self.config {
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                Error::configuration(format!("cannot read `{}`: {error}", path.display()))
+            })?;
+            layers.merge_toml(&text, path)?;
+        }
+        for assignment in &self.set {
+            layers.set(assignment)?;
+        }
+        layers.task(task)?;
+        Ok(Plan {
+            plugin,
+            task,
+            metric_label: registry.label_metric(&metric_entry.name).into(),
+            metric_entry,
+            metric,
+            engine: layers.engine()?,
+            layers,
+        })
+    }
+
+    /// The resolved configuration, and how to use it again; `more` are the other options of the command.
+    pub(super) fn resolved(&self, command: &str, plan: &Plan<'_>, more: &str) -> String {
+        let metric = self.metric.as_deref().unwrap_or(&plan.metric_entry.name);
+        // A program with its arguments has blanks, and may have lines, which must not end the comment. Only a zero byte
+        // cannot be quoted, and none can be typed.
+        let metric = shlex::try_quote(metric)
+            .unwrap_or(metric.into())
+            .replace('\n', "\n# ");
+        let plugins: Vec<String> = self
+            .plugins
+            .iter()
+            .map(|name| format!("--plugin {name}"))
+            .collect();
+        format!(
+            "# host {command} {} --task {} --metric {metric} {more} --config THIS_FILE\n{}\n",
+            plugins.join(" "),
+            plan.task.name,
+            plan.layers.resolved()
+        )
+    }
+}
