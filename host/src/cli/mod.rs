@@ -28,7 +28,7 @@ use output::{harmless, print};
 /// The metric needs no gradient: F1, average precision, recall@k, whatever a function can compute from predictions.
 /// The method is MetricOpt (Huang et al., CVPR 2021, arXiv 2104.10631).
 #[derive(Debug, Parser)]
-#[command(name = "host", version, arg_required_else_help = true, after_help = EXAMPLES)]
+#[command(name = "host", bin_name = "host", version, arg_required_else_help = true, after_help = EXAMPLES)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

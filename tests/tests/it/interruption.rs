@@ -111,6 +111,8 @@ fn stopping_during_fine_tuning_keeps_what_was_finished() {
         [
             "config.toml",
             "events.jsonl",
+            "metrics.csv",
+            "tensorboard",
             "trajectories.safetensors",
             "value_function.safetensors"
         ]
@@ -131,7 +133,7 @@ fn of_two_runs_into_one_folder_one_gets_it() {
         .unwrap();
     assert!(String::from_utf8_lossy(&loser.stderr).contains("error: `run` already holds files"));
     place.assert_only_complete_files("run");
-    assert_eq!(place.files("run").len(), 6);
+    assert_eq!(place.files("run").len(), 8);
 }
 
 #[test]
@@ -229,11 +231,18 @@ fn a_full_disk_leaves_no_half_event() {
         return;
     };
     // The trajectories fit, the events of fine-tuning do not.
-    let error = fails(place.run("disk/run", &set(&["finetune.steps=100"])), 1);
+    let long = set(&[
+        "finetune.steps=100",
+        "baselines.thresholds=0",
+        "baselines.class_weights=[]",
+        "baselines.es=false",
+    ]);
+    let error = fails(place.run("disk/run", &long), 1);
     assert!(
-        error.starts_with("error: cannot write `disk/run/events.jsonl`: No space left"),
+        error.starts_with("error: cannot write `disk/run/"),
         "{error}"
     );
+    assert!(error.contains("`: No space left"), "{error}");
     assert!(
         error.contains("hint: what was finished is in `disk/run`"),
         "{error}"

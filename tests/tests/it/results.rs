@@ -16,7 +16,9 @@ fn a_run_leaves_every_file_and_the_same_summary_on_standard_output() {
             "adapter.safetensors",
             "config.toml",
             "events.jsonl",
+            "metrics.csv",
             "summary.json",
+            "tensorboard",
             "trajectories.safetensors",
             "value_function.safetensors"
         ]
