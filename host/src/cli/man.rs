@@ -3,11 +3,12 @@
 use clap::{Args, Command, CommandFactory};
 use clap_mangen::Man as Page;
 use metricopt_sdk::{Error, Result};
+use serde_json::json;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Arguments, print};
+use super::{Arguments, print, to_json};
 
 /// Print the manual page, or write the pages of all commands into a folder.
 ///
@@ -17,6 +18,9 @@ pub(super) struct Man {
     /// Folder to write all pages into, `host.1`, `host-run.1` and so on; made if there is none.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Print the list of pages as JSON.
+    #[arg(long, requires = "out")]
+    json: bool,
 }
 
 impl Man {
@@ -30,7 +34,11 @@ impl Man {
         fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
         let mut written = Vec::new();
         write_pages(&program, folder, &mut written)?;
-        print(&written.join("\n"))
+        print(&if self.json {
+            to_json(&json!({ "version": 1, "pages": written }))?
+        } else {
+            written.join("\n")
+        })
     }
 }
 

@@ -11,6 +11,7 @@ mod configuration;
 mod determinism;
 mod exec_metric;
 mod interruption;
+mod json;
 mod manual;
 mod misbehaving;
 mod new;
