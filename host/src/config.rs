@@ -233,10 +233,7 @@ impl Layers {
         let mut lines = Vec::new();
         let mut section = "";
         for key in &known {
-            let value = key
-                .split('.')
-                .try_fold(&self.values, |value, part| value.get(part));
-            let origin = self.origins.get(key).unwrap_or(&Origin::Default);
+            let (value, origin) = self.resolve(key);
             let top = key.split('.').next().unwrap_or_default();
             if !section.is_empty() && section != top {
                 lines.push(String::new());
@@ -248,6 +245,25 @@ impl Layers {
             });
         }
         lines.join("\n")
+    }
+
+    /// The same as JSON: by key, an object with `value` and `origin`.
+    pub fn to_json(&self) -> Value {
+        let mut known = Vec::new();
+        leaves(&self.schema, "", &mut known);
+        let entries = known.into_iter().map(|key| {
+            let (value, origin) = self.resolve(&key);
+            let entry = serde_json::json!({ "value": value, "origin": origin.to_string() });
+            (key, entry)
+        });
+        Value::Object(entries.collect())
+    }
+
+    fn resolve(&self, key: &str) -> (Option<&Value>, &Origin) {
+        let value = key
+            .split('.')
+            .try_fold(&self.values, |value, part| value.get(part));
+        (value, self.origins.get(key).unwrap_or(&Origin::Default))
     }
 }
 

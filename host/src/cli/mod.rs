@@ -4,9 +4,11 @@
 
 mod check_metric;
 mod compare;
+mod completions;
 mod describe;
 mod list;
 mod log;
+mod man;
 mod new;
 mod opened;
 mod output;
@@ -65,6 +67,8 @@ enum Command {
     CheckMetric(check_metric::CheckMetric),
     New(new::New),
     Plugin(plugin::Plugin),
+    Completions(completions::Completions),
+    Man(man::Man),
 }
 
 /// Parses the arguments of the process, runs the command and maps its result to an exit code.
@@ -81,6 +85,8 @@ pub fn main() -> ExitCode {
         Command::CheckMetric(command) => command.execute(),
         Command::New(command) => command.execute(),
         Command::Plugin(command) => command.execute(),
+        Command::Completions(command) => command.execute(),
+        Command::Man(command) => command.execute(),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

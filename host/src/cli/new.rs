@@ -2,9 +2,10 @@
 
 use clap::{Args, ValueEnum};
 use metricopt_sdk::Result;
+use serde_json::json;
 use std::path::{Path, PathBuf};
 
-use super::print;
+use super::{print, to_json};
 use crate::libtorch;
 use crate::registry::Registry;
 use crate::scaffold::{Name, Scaffold, SdkSource, library_name};
@@ -26,6 +27,9 @@ pub(super) struct New {
     /// came from].
     #[arg(long, value_name = "DIR|URL")]
     sdk: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -34,6 +38,15 @@ enum What {
     Metric,
     /// Data, a frozen network with an adapter, and a surrogate loss.
     Task,
+}
+
+impl What {
+    fn name(self) -> &'static str {
+        match self {
+            What::Metric => "metric",
+            What::Task => "task",
+        }
+    }
 }
 
 impl New {
@@ -49,34 +62,39 @@ impl New {
         };
         let folder = self.path.as_deref().unwrap_or(Path::new(name.as_str()));
         scaffold.write(folder)?;
-        print(&self.next_steps(&name, folder))
+        let steps = self.next_steps(&name);
+        if self.json {
+            let what = self.what.name();
+            let json = json!({
+                "version": 1, "what": what, "name": name.as_str(), "path": folder, "next": steps,
+            });
+            return print(&to_json(&json)?);
+        }
+        let mut lines = vec![
+            format!(
+                "wrote a crate with the {} `{name}`; next:\n",
+                self.what.name()
+            ),
+            format!("  cd {}", quoted(&folder.to_string_lossy())),
+        ];
+        lines.extend(steps.iter().map(|step| format!("  {step}")));
+        lines.push("\nREADME.md says what to change".to_owned());
+        print(&lines.join("\n"))
     }
 
-    fn next_steps(&self, name: &Name, folder: &Path) -> String {
+    /// What to type in the folder of the crate.
+    fn next_steps(&self, name: &Name) -> Vec<String> {
         let host = program();
         let library = format!("target/release/{}", library_name(name));
-        let (what, run) = match self.what {
-            What::Metric => (
-                "metric",
-                format!(
-                    "{host} check-metric {name} --plugin {library}\n  \
-                     {host} run --plugin tabular --plugin {library} --metric {name}"
-                ),
-            ),
-            What::Task => ("task", format!("{host} run --plugin {library}")),
-        };
-        let folder = quoted(&folder.to_string_lossy());
-        format!(
-            "\
-wrote a crate with the {what} `{name}`; next:
-
-  cd {folder}
-  cargo test
-  cargo build --release
-  {run}
-
-README.md says what to change"
-        )
+        let mut steps = vec!["cargo test".to_owned(), "cargo build --release".to_owned()];
+        match self.what {
+            What::Metric => steps.extend([
+                format!("{host} check-metric {name} --plugin {library}"),
+                format!("{host} run --plugin tabular --plugin {library} --metric {name}"),
+            ]),
+            What::Task => steps.push(format!("{host} run --plugin {library}")),
+        }
+        steps
     }
 }
 

@@ -1,11 +1,12 @@
 //! `host plugin`: which plugin files are trusted, and what they are built against.
 
 use clap::{Args, Subcommand};
-use metricopt_sdk::{Error, Result};
+use metricopt_sdk::{Error, Result, abi};
+use serde_json::{Value, json};
 use std::path::PathBuf;
 
 use super::plugins::PluginOptions;
-use super::print;
+use super::{print, to_json};
 use crate::libtorch;
 use crate::loader::lock::{Entry, Lock, file_name, sha256};
 use crate::loader::search::{existing, is_path};
@@ -31,6 +32,9 @@ struct LockFiles {
     /// Plugin file to lock, by path or by name; may be given several times [default: all in the plugin path].
     #[arg(long = "plugin", value_name = "NAME|PATH")]
     plugins: Vec<String>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     options: PluginOptions,
 }
@@ -41,13 +45,20 @@ struct Verify {
     /// Plugin file to check, by path or by name; may be given several times [default: all in the plugin path].
     #[arg(long = "plugin", value_name = "NAME|PATH")]
     plugins: Vec<String>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     options: PluginOptions,
 }
 
 /// Print the directory of the libtorch that this host uses: the `LIBTORCH` to build a task with.
 #[derive(Debug, Args)]
-struct Libtorch {}
+struct Libtorch {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
 
 impl Plugin {
     pub(super) fn execute(&self) -> Result<()> {
@@ -100,7 +111,7 @@ impl LockFiles {
             }
         };
         let loader = self.options.unlocked()?;
-        let mut lines = Vec::new();
+        let mut locked = Vec::new();
         for path in files(&self.plugins, &self.options)? {
             let before = sha256(&path)?;
             let plugins: Vec<String> = loader
@@ -113,17 +124,26 @@ impl LockFiles {
                 plugins,
                 sha256: before,
             };
-            lines.push(format!(
-                "{}  {}  ({})",
-                entry.sha256,
-                entry.file,
-                entry.plugins.join(", ")
-            ));
             lock.plugins.retain(|other| other.file != entry.file);
-            lock.plugins.push(entry);
+            lock.plugins.push(entry.clone());
+            locked.push(entry);
         }
         lock.plugins.sort_by(|a, b| a.file.cmp(&b.file));
         lock.write()?;
+        if self.json {
+            let json = json!({ "version": 1, "lock": lock.path, "locked": locked });
+            return print(&to_json(&json)?);
+        }
+        let mut lines: Vec<String> = locked
+            .iter()
+            .map(
+                |Entry {
+                     file,
+                     plugins,
+                     sha256,
+                 }| format!("{sha256}  {file}  ({})", plugins.join(", ")),
+            )
+            .collect();
         lines.push(format!("locked in {}", lock.path.display()));
         print(&lines.join("\n"))
     }
@@ -132,23 +152,38 @@ impl LockFiles {
 impl Verify {
     fn execute(&self) -> Result<()> {
         let lock = Lock::read(&self.options.lock_path())?;
-        let mut broken = 0;
-        let mut lines = Vec::new();
-        for path in files(&self.plugins, &self.options)? {
-            lines.push(match lock.check(&path) {
-                Ok(()) => format!("as locked  {}", path.display()),
-                Err(error) => {
-                    broken += 1;
-                    format!("REFUSED    {}: {error}", path.display())
-                }
-            });
-        }
-        print(&lines.join("\n"))?;
+        let checked: Vec<(PathBuf, Option<Error>)> = files(&self.plugins, &self.options)?
+            .into_iter()
+            .map(|path| {
+                let refused = lock.check(&path).err();
+                (path, refused)
+            })
+            .collect();
+        print(&if self.json {
+            let files: Vec<Value> = checked
+                .iter()
+                .map(|(path, refused)| {
+                    let reason = refused.as_ref().map(Error::to_string);
+                    json!({ "path": path, "as_locked": refused.is_none(), "reason": reason })
+                })
+                .collect();
+            to_json(&json!({ "version": 1, "lock": lock.path, "files": files }))?
+        } else {
+            let line = |(path, refused): &(PathBuf, Option<Error>)| match refused {
+                None => format!("as locked  {}", path.display()),
+                Some(error) => format!("REFUSED    {}: {error}", path.display()),
+            };
+            checked.iter().map(line).collect::<Vec<_>>().join("\n")
+        })?;
+        let broken = checked
+            .iter()
+            .filter(|(_, refused)| refused.is_some())
+            .count();
         match broken {
             0 => Ok(()),
             broken => Err(Error::data(format!(
                 "{broken} of {} plugin files are not as `{}` says",
-                lines.len(),
+                checked.len(),
                 lock.path.display()
             ))
             .hint("if you trust them, lock them again with `host plugin lock`")),
@@ -158,6 +193,12 @@ impl Verify {
 
 impl Libtorch {
     fn execute(&self) -> Result<()> {
-        print(&libtorch::directory()?.to_string_lossy())
+        let directory = libtorch::directory()?;
+        if self.json {
+            let json =
+                json!({ "version": 1, "directory": directory, "libtorch_version": abi::LIBTORCH });
+            return print(&to_json(&json)?);
+        }
+        print(&directory.to_string_lossy())
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use metricopt_sdk::{Call, DynTask, ErrorKind, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -49,7 +49,7 @@ pub(super) struct Run {
     /// Print the resolved configuration with the origin of every value, and stop.
     #[arg(long)]
     dry_run: bool,
-    /// Print the summary as JSON instead of the table.
+    /// Print the summary, or with `--dry-run` the configuration, as JSON.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -74,7 +74,11 @@ impl Run {
         listen_for_interrupts()?;
         let plan = self.what.plan(&registry, &names)?;
         if self.dry_run {
-            return print(&self.resolved(&plan));
+            return print(&if self.json {
+                to_json(&self.resolved_json(&plan))?
+            } else {
+                self.resolved(&plan)
+            });
         }
         let progress = Progress::new();
         let Some((mut directory, checkpoint)) = self.begin(&plan)? else {
@@ -161,6 +165,18 @@ impl Run {
     fn resolved(&self, plan: &Plan<'_>) -> String {
         self.what
             .resolved("run", plan, &format!("--seed {}", self.seed))
+    }
+
+    /// The same for machines.
+    fn resolved_json(&self, plan: &Plan<'_>) -> Value {
+        json!({
+            "version": 1,
+            "plugin": plan.plugin.name,
+            "task": plan.task.name,
+            "metric": { "name": plan.metric_entry.name, "options": plan.metric.config() },
+            "seed": self.seed,
+            "config": plan.layers.to_json(),
+        })
     }
 
     fn tune(

@@ -24,7 +24,7 @@ pub(super) struct Score {
     /// The safetensors file.
     #[arg(long, value_name = "FILE")]
     predictions: PathBuf,
-    /// Print one JSON object: metric, value, n, seconds.
+    /// Print one JSON object: version, metric, value, n, seconds.
     #[arg(long)]
     json: bool,
     /// Plugin to take metrics from too, by name or by the path of its file; may be given several times.
@@ -57,7 +57,7 @@ impl Score {
         }
         let n = predictions.rows();
         print(
-            &json!({ "metric": entry.name, "value": value, "n": n, "seconds": seconds })
+            &json!({ "version": 1, "metric": entry.name, "value": value, "n": n, "seconds": seconds })
                 .to_string(),
         )
     }

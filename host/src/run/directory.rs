@@ -8,58 +8,36 @@ use std::path::{Path, PathBuf};
 
 use super::artifacts::{adapter_file, report_file, trajectories_file, value_function_file};
 use super::checkpoint;
+use super::growing::GrowingFile;
+use super::metrics_table::MetricsTable;
+use super::scalars::Reader;
+use super::tensorboard::{self, EventFiles};
 use crate::engine::events::{Event, EventLog};
 use crate::engine::recorder::{Artifact, Recorder};
 
 /// Version of the records in `events.jsonl`.
 const EVENTS_VERSION: u32 = 1;
 
+/// Every number of the events, one a row.
+const METRICS: &str = "metrics.csv";
+
+/// The folder to point TensorBoard to.
+const TENSORBOARD: &str = "tensorboard";
+
 /// A directory that belongs to one run.
 ///
-/// Files are written beside their place and renamed, so that a reader never sees half of one; `events.jsonl` grows by
-/// whole lines.
+/// Files are written beside their place and renamed, so that a reader never sees half of one; `events.jsonl` and the files
+/// for TensorBoard grow by whole records.
 #[derive(Debug)]
 pub struct RunDirectory {
     path: PathBuf,
-    events: Events,
+    events: GrowingFile,
+    reader: Reader,
+    table: MetricsTable,
+    tensorboard: EventFiles,
     /// Folders that this run made, the innermost first.
     made: Vec<PathBuf>,
     resumed: bool,
-}
-
-/// `events.jsonl`, which grows by whole lines.
-#[derive(Debug)]
-struct Events {
-    file: File,
-    pending: Vec<u8>,
-    /// Bytes of whole lines in the file.
-    written: u64,
-}
-
-impl Events {
-    /// Pending bytes beyond which they are written.
-    const CAPACITY: usize = 1 << 16;
-
-    fn push(&mut self, line: &str) -> io::Result<()> {
-        self.pending.extend_from_slice(line.as_bytes());
-        self.pending.push(b'\n');
-        if self.pending.len() > Self::CAPACITY {
-            self.flush()
-        } else {
-            Ok(())
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let result = self.file.write_all(&self.pending);
-        match &result {
-            Ok(()) => self.written += self.pending.len() as u64,
-            // A full disk may have taken half a line: cut it off. What does not fit is lost, as the error says.
-            Err(_) => self.file.set_len(self.written)?,
-        }
-        self.pending.clear();
-        result
-    }
 }
 
 #[derive(Serialize)]
@@ -134,16 +112,16 @@ impl RunDirectory {
         }
         // Events are recorded again on the way to where the run was: they are the same.
         let events = path.join("events.jsonl");
-        let file = File::create(&events).map_err(|error| cannot_write(&events, &error))?;
+        match fs::remove_file(&events) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(cannot_write(&events, &error));
+            }
+            _ => {}
+        }
+        tensorboard::remove(&path.join(TENSORBOARD));
         Ok(Self {
-            path: path.to_owned(),
-            events: Events {
-                file,
-                pending: Vec::new(),
-                written: 0,
-            },
-            made: Vec::new(),
             resumed: true,
+            ..Self::begin(path.to_owned(), Vec::new())?
         })
     }
 
@@ -165,17 +143,16 @@ impl RunDirectory {
     fn begin(path: PathBuf, made: Vec<PathBuf>) -> Result<Self> {
         let events = path.join("events.jsonl");
         // Exclusive creation: of two runs that found the directory empty, one gets it.
-        let file = File::create_new(&events).map_err(|error| match error.kind() {
+        let events = GrowingFile::create(events.clone()).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => occupied(&path),
             _ => cannot_write(&events, &error),
         })?;
         Ok(Self {
+            events,
+            reader: Reader::default(),
+            table: MetricsTable::default(),
+            tensorboard: EventFiles::new(path.join(TENSORBOARD)),
             path,
-            events: Events {
-                file,
-                pending: Vec::new(),
-                written: 0,
-            },
             made,
             resumed: false,
         })
@@ -196,7 +173,7 @@ impl RunDirectory {
         write_whole(&path, contents).map_err(|error| cannot_write(&path, &error))
     }
 
-    /// Puts all events on disk.
+    /// Puts all events on disk, in each of their forms.
     ///
     /// # Errors
     ///
@@ -204,7 +181,11 @@ impl RunDirectory {
     pub fn flush(&mut self) -> Result<()> {
         self.events
             .flush()
-            .map_err(|error| cannot_write(&self.path.join("events.jsonl"), &error))
+            .map_err(|error| cannot_write(self.events.path(), &error))?;
+        self.tensorboard
+            .flush()
+            .map_err(|(path, error)| cannot_write(&path, &error))?;
+        self.write(METRICS, self.table.contents())
     }
 
     /// Ends a run that failed: whether anything worth keeping is there. If not, what the run created is removed, so that
@@ -275,9 +256,15 @@ impl Remains {
         if holds_results {
             return Some(self.path);
         }
-        for name in ["events.jsonl", "config.toml", checkpoint::FILE_NAME] {
+        for name in [
+            "events.jsonl",
+            METRICS,
+            "config.toml",
+            checkpoint::FILE_NAME,
+        ] {
             let _ = fs::remove_file(self.path.join(name));
         }
+        tensorboard::remove(&self.path.join(TENSORBOARD));
         for folder in &self.made {
             // One that holds anything else by now stays, and so do those around it.
             if fs::remove_dir(folder).is_err() {
@@ -297,8 +284,15 @@ impl EventLog for RunDirectory {
         let line = serde_json::to_string(&line)
             .map_err(|error| Error::failed(format!("cannot write an event: {error}")))?;
         self.events
-            .push(&line)
-            .map_err(|error| cannot_write(&self.path.join("events.jsonl"), &error))
+            .push(format!("{line}\n").as_bytes())
+            .map_err(|error| cannot_write(self.events.path(), &error))?;
+        for reading in self.reader.read(event) {
+            self.table.add(&reading);
+            self.tensorboard
+                .add(&reading)
+                .map_err(|(path, error)| cannot_write(&path, &error))?;
+        }
+        Ok(())
     }
 }
 

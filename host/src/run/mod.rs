@@ -5,7 +5,11 @@ pub mod checkpoint;
 mod comparison;
 mod comparison_directory;
 mod directory;
+mod growing;
+mod metrics_table;
+mod scalars;
 mod summary;
+mod tensorboard;
 mod text_table;
 
 pub use artifacts::{adapter_file, report_file, trajectories_file, value_function_file};

@@ -17,6 +17,8 @@ fn help() {
         "check-metric",
         "new",
         "plugin",
+        "completions",
+        "man",
     ] {
         let arguments: Vec<&str> = [command, "--help"]
             .into_iter()

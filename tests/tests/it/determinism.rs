@@ -5,8 +5,7 @@ use serde_json::Value;
 use std::fs;
 use std::path::Path;
 
-/// The bytes that must not change: the summary without its times, the adapter, the trajectories, the value function,
-/// the figures of the report.
+/// The bytes that must not change: the summary without its times, and everything else.
 fn bytes(place: &Place, run: &str) -> Vec<Vec<u8>> {
     let mut summary = place.summary(run);
     for method in summary["methods"].as_array_mut().unwrap() {
@@ -21,6 +20,12 @@ fn bytes(place: &Place, run: &str) -> Vec<Vec<u8>> {
     let mut all = vec![serde_json::to_vec(&summary).unwrap()];
     for file in ["adapter", "trajectories", "value_function", "report"] {
         all.push(fs::read(place.path(run).join(format!("{file}.safetensors"))).unwrap());
+    }
+    for file in ["events.jsonl", "metrics.csv"] {
+        all.push(fs::read(place.path(run).join(file)).unwrap());
+    }
+    for (name, contents) in place.event_files(run) {
+        all.extend([name.into_bytes(), contents]);
     }
     all
 }

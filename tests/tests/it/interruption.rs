@@ -89,7 +89,13 @@ fn stopping_during_a_slow_metric_keeps_its_answers() {
     );
     assert_eq!(
         place.files("run"),
-        ["checkpoint.bin", "config.toml", "events.jsonl"]
+        [
+            "checkpoint.bin",
+            "config.toml",
+            "events.jsonl",
+            "metrics.csv",
+            "tensorboard"
+        ]
     );
 }
 
@@ -119,6 +125,8 @@ fn stopping_during_fine_tuning_keeps_what_was_finished() {
             "checkpoint.bin",
             "config.toml",
             "events.jsonl",
+            "metrics.csv",
+            "tensorboard",
             "trajectories.safetensors",
             "value_function.safetensors"
         ]
@@ -139,7 +147,7 @@ fn of_two_runs_into_one_folder_one_gets_it() {
         .unwrap();
     assert!(String::from_utf8_lossy(&loser.stderr).contains("error: `run` already holds files"));
     place.assert_only_complete_files("run");
-    assert_eq!(place.files("run").len(), 8);
+    assert_eq!(place.files("run").len(), 10);
 }
 
 #[test]
@@ -244,9 +252,10 @@ fn a_full_disk_leaves_no_half_event() {
     ];
     let error = fails(place.run("disk/run", &set(&fewer)), 1);
     assert!(
-        error.starts_with("error: cannot write `disk/run/") && error.contains("No space left"),
+        error.starts_with("error: cannot write `disk/run/"),
         "{error}"
     );
+    assert!(error.contains("`: No space left"), "{error}");
     assert!(
         error.contains("hint: what was finished is in `disk/run`"),
         "{error}"

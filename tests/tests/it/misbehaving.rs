@@ -84,6 +84,8 @@ fn a_metric_that_fails_late_keeps_what_was_finished() {
                 "checkpoint.bin",
                 "config.toml",
                 "events.jsonl",
+                "metrics.csv",
+                "tensorboard",
                 "trajectories.safetensors",
                 "value_function.safetensors"
             ]

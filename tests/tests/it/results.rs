@@ -16,9 +16,11 @@ fn a_run_leaves_every_file_and_the_same_summary_on_standard_output() {
             "adapter.safetensors",
             "config.toml",
             "events.jsonl",
+            "metrics.csv",
             "report.html",
             "report.safetensors",
             "summary.json",
+            "tensorboard",
             "trajectories.safetensors",
             "value_function.safetensors"
         ]

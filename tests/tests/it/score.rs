@@ -68,7 +68,7 @@ fn as_text_and_as_json() {
     ]));
     let json: Value = serde_json::from_str(&printed).unwrap();
     let keys: Vec<&String> = json.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["metric", "value", "n", "seconds"]);
+    assert_eq!(keys, ["version", "metric", "value", "n", "seconds"]);
     assert_eq!(
         (&json["metric"], &json["n"]),
         (&Value::from("f1"), &Value::from(5))

@@ -126,6 +126,18 @@ impl Place {
             .collect()
     }
 
+    /// The event files for TensorBoard: name of the TensorBoard run and contents, sorted.
+    pub(crate) fn event_files(&self, run: &str) -> Vec<(String, Vec<u8>)> {
+        let folder = format!("{run}/tensorboard");
+        let one = |name: String| {
+            let files = self.files(&format!("{folder}/{name}"));
+            assert_eq!(files, ["events.out.tfevents.0.metricopt"]);
+            let contents = fs::read(self.path(&folder).join(&name).join(&files[0])).unwrap();
+            (name, contents)
+        };
+        self.files(&folder).into_iter().map(one).collect()
+    }
+
     pub(crate) fn tensors(&self, run: &str, file: &str) -> Tensors {
         Tensors(fs::read(self.path(run).join(file)).unwrap())
     }
@@ -148,11 +160,35 @@ impl Place {
                         .unwrap()
                         .ends_with("</html>\n")
                 ),
+                "metrics.csv" => assert!(
+                    fs::read_to_string(self.path(run).join(name))
+                        .unwrap()
+                        .ends_with('\n')
+                ),
+                "tensorboard" => {
+                    for (name, contents) in self.event_files(run) {
+                        assert_whole_records(&name, &contents);
+                    }
+                }
                 _ if name.ends_with(".safetensors") => drop(self.tensors(run, &name).shapes()),
                 _ => panic!("unexpected file `{name}`"),
             }
         }
     }
+}
+
+/// Follows the lengths of an event file's records to its end.
+fn assert_whole_records(name: &str, contents: &[u8]) {
+    let mut rest = contents;
+    while let Some((length, _)) = rest.split_first_chunk() {
+        let end = usize::try_from(u64::from_le_bytes(*length)).unwrap() + 16;
+        assert!(
+            end <= rest.len(),
+            "half a record in the event file of {name}"
+        );
+        rest = &rest[end..];
+    }
+    assert!(rest.is_empty(), "half a record in the event file of {name}");
 }
 
 /// The two ways in which a plugin comes into a host.
