@@ -103,7 +103,8 @@ impl Run {
                     // The results are all there; the page can be made again.
                     Err(error) => super::warn(&error.context("there is no report of this run")),
                 }
-                Ok(())
+                // Last of all: killed before, the run can be resumed for what is missing.
+                directory.complete()
             }
             Err(error) => {
                 let path = directory.path().to_owned();
@@ -239,7 +240,6 @@ impl Run {
             format!("{}\n", to_json(&summary)?).as_bytes(),
         )?;
         directory.flush()?;
-        directory.complete()?;
         Ok(summary)
     }
 }

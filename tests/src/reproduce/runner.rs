@@ -152,7 +152,9 @@ impl Runner {
         if !run.join("summary.json").is_file() {
             return Ok(false);
         }
-        let wanted = self.host(arguments.iter().chain(&["--dry-run".to_owned()]))?;
+        // As it stands in the run directory: text.
+        let text = arguments.iter().filter(|argument| *argument != "--json");
+        let wanted = self.host(text.chain(&["--dry-run".to_owned()]))?;
         let found = fs::read(run.join("config.toml")).unwrap_or_default();
         Ok(found.trim_ascii() == wanted.stdout.trim_ascii())
     }
