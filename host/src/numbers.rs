@@ -3,6 +3,9 @@
 use metricopt_sdk::{Data, Error, Result, View};
 use safetensors::Dtype;
 
+/// What the order of summation may change in a score, which depends on how many rows are predicted together.
+const ROUNDING: f64 = 1e-5;
+
 /// A tensor with a name and a shape.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OwnedTensor {
@@ -44,6 +47,12 @@ impl OwnedTensor {
     /// Whether it is bit for bit what a view shows.
     pub fn is(&self, view: &View<'_>) -> bool {
         self.name == view.name() && self.shape == view.shape() && self.numbers.same(view.data())
+    }
+
+    /// Whether another tensor is the same but for rounding of its floating-point numbers.
+    pub fn is_close(&self, other: &Self) -> bool {
+        (&self.name, &self.shape) == (&other.name, &other.shape)
+            && self.numbers.is_close(&other.numbers)
     }
 
     /// Rows `from..to` along the first axis; none if there are not so many.
@@ -186,6 +195,19 @@ impl Numbers {
         }
     }
 
+    fn is_close(&self, other: &Self) -> bool {
+        let close = |a: f64, b: f64| a == b || (a - b).abs() <= ROUNDING * a.abs().max(1.0);
+        match (self, other) {
+            (Self::F32(a), Self::F32(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(&a, &b)| close(a.into(), b.into()))
+            }
+            (Self::F64(a), Self::F64(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(&a, &b)| close(a, b))
+            }
+            _ => self == other,
+        }
+    }
+
     fn part(&self, from: usize, to: usize) -> Option<Self> {
         Some(match self {
             Self::F32(values) => Self::F32(values.get(from..to)?.to_vec()),
@@ -229,6 +251,16 @@ mod tests {
         assert!(whole.rows(2, 4).is_none());
         assert!(tensor(&[], &[1.0]).rows(0, 0).is_none());
         assert!(!top.append(&tensor(&[2], &[1.0, 2.0])));
+    }
+
+    #[test]
+    fn closeness_is_of_values() {
+        let one = tensor(&[2], &[1.0, 1000.0]);
+        assert!(one.is_close(&tensor(&[2], &[1.000_001, 1000.001])));
+        assert!(!one.is_close(&tensor(&[2], &[1.0, 1001.0])));
+        assert!(!one.is_close(&tensor(&[1, 2], &[1.0, 1000.0])));
+        let labels = |label| Numbers::I64(vec![label]);
+        assert!(labels(3).is_close(&labels(3)) && !labels(3).is_close(&labels(4)));
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! What a run takes from an earlier one instead of computing it.
 
-use metricopt_sdk::{Error, Part, Result, Rows, Split};
+use metricopt_sdk::{Error, Part, Result};
 use std::collections::HashMap;
 
 use super::calibrate::Reference;
-use super::memory::{Key, values_key};
+use super::memory::Key;
 use super::observe::Observation;
-use super::predictions::Predictions;
+use super::predictions::{Predictions, key};
 use super::trajectory::Trajectories;
 use super::trust::Trained;
 
@@ -189,9 +189,4 @@ impl Stored {
         }
         Ok(())
     }
-}
-
-fn key(phi: &[f32], part: Part) -> Key {
-    let split = Split::Validation;
-    values_key(&[phi], &Rows { split, part })
 }

@@ -5,7 +5,7 @@
 //! validation split and on the folds of the acceptance test. Any other part is made from these: the whole of any
 //! adapter by joining its folds along the first axis, another number of folds by cutting the whole where
 //! [`Part::indices`] says. Joining is tried on `phi_0`, whose whole is known: a task for which it does not give the
-//! same bits keeps nothing. Cutting takes tensors with one row a unit.
+//! same numbers, but for rounding, keeps nothing. Cutting takes tensors with one row a unit.
 
 use metricopt_sdk::{Error, Part, Result, Rows, Split, Views};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
@@ -328,7 +328,8 @@ impl Predictions {
                 "those of the pre-trained network on {folds} folds and on the whole are not both there"
             ));
         };
-        if whole != joined {
+        let same = whole.len() == joined.len();
+        if !same || !whole.iter().zip(&joined).all(|(a, b)| a.is_close(b)) {
             return Err(format!(
                 "those on {folds} folds put together are not those on the whole validation split"
             ));
@@ -481,9 +482,12 @@ fn name_of(phi: &[f32]) -> Key {
     key(phi, Part::All)
 }
 
-fn key(phi: &[f32], part: Part) -> Key {
+/// Names an adapter on a part of the validation split. A start without deviation holds zeros of either sign: it is
+/// `phi_0` all the same.
+pub(super) fn key(phi: &[f32], part: Part) -> Key {
+    let unsigned: Vec<f32> = phi.iter().map(|x| x + 0.0).collect();
     let split = Split::Validation;
-    values_key(&[phi], &Rows { split, part })
+    values_key(&[unsigned], &Rows { split, part })
 }
 
 fn part_name(part: Part) -> String {
@@ -543,7 +547,8 @@ mod tests {
         for index in 0..2 {
             let part = fold(index, 2);
             let group = |phis: [f32; 2]| phis.map(|phi| emitted(phi, part)).to_vec();
-            keeper.add(&[[0.0], [0.5]], part, group([0.0, 0.5]));
+            // A zero of the other sign is the same adapter.
+            keeper.add(&[[-0.0], [0.5]], part, group([0.0, 0.5]));
             keeper.add(&[[0.5], [2.0]], part, group([0.5, 2.0]));
         }
         keeper
