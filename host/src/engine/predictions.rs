@@ -306,6 +306,16 @@ impl Predictions {
         folds: usize,
         units: usize,
     ) -> std::result::Result<Self, String> {
+        let names = |sheet: &Sheet| -> Vec<String> {
+            let columns = sheet.columns.0.iter();
+            columns.map(|column| column.name.clone()).collect()
+        };
+        if sheets
+            .windows(2)
+            .any(|pair| names(&pair[0]) != names(&pair[1]))
+        {
+            return Err("there are other tensors on other rows".to_owned());
+        }
         let mut index = HashMap::new();
         for (at, sheet) in sheets.iter().enumerate() {
             for (candidate, &place) in sheet.of.iter().enumerate() {
