@@ -7,6 +7,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use metricopt_host::engine::config::{EngineConfig, FinetuneConfig};
 use metricopt_host::engine::finetune::{Candidate, Method, Setting, finetune};
 use metricopt_host::engine::observe::Observer;
+use metricopt_host::engine::past::Past;
 use metricopt_host::engine::random::{normals, stream};
 use metricopt_host::engine::trajectory::{collect, diversify, interpolate_observations};
 use metricopt_host::engine::value_function::train;
@@ -14,7 +15,7 @@ use metricopt_host::metric_spec::MetricSpec;
 use metricopt_host::registry::Registry;
 use metricopt_sdk::tch::Device;
 use metricopt_sdk::{Call, Context, DynTask, Part, Result};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -57,6 +58,10 @@ fn steps(criterion: &mut Criterion) -> Result<()> {
             call: CALL,
             pool: &pool,
             queries: Cell::new(0),
+            most_queries: None,
+            evaluations: Cell::new(0),
+            keeper: RefCell::default(),
+            past: Past::Nothing,
             memory: &(),
         };
         let config = EngineConfig::default();
@@ -108,6 +113,7 @@ fn steps(criterion: &mut Criterion) -> Result<()> {
                     width: 1.0,
                     radius: f64::INFINITY,
                     seed: 0,
+                    acceptance: None,
                 };
                 let outcome = finetune(
                     &observer,

@@ -22,6 +22,8 @@ pub enum Origin {
     File(PathBuf),
     /// The command line.
     CommandLine,
+    /// An earlier run, of which something is used again.
+    EarlierRun(PathBuf),
 }
 
 impl fmt::Display for Origin {
@@ -30,6 +32,7 @@ impl fmt::Display for Origin {
             Origin::Default => formatter.write_str("default"),
             Origin::File(path) => write!(formatter, "{}", path.display()),
             Origin::CommandLine => formatter.write_str("command line"),
+            Origin::EarlierRun(path) => write!(formatter, "earlier run {}", path.display()),
         }
     }
 }
@@ -102,6 +105,47 @@ impl Layers {
             );
         };
         self.merge(key.trim(), parse_scalar(value.trim()), &Origin::CommandLine)
+    }
+
+    /// Takes whole sections of the engine as they were in an earlier run, of which something is used again.
+    ///
+    /// # Errors
+    ///
+    /// If a key was set to something else, which would have no effect.
+    pub fn adopt(&mut self, sections: &[&str], earlier: &Value, path: &Path) -> Result<()> {
+        let here = to_json(&self.engine()?);
+        let mut known = Vec::new();
+        leaves(&self.schema, "", &mut known);
+        let of_sections = |key: &&String| {
+            let section = key.split('.').next().unwrap_or_default();
+            sections.contains(&section)
+        };
+        let mut differences = Vec::new();
+        for key in known.iter().filter(of_sections) {
+            let find = |values: &Value| {
+                let mut parts = key.split('.');
+                parts
+                    .try_fold(values, |value, part| value.get(part))
+                    .cloned()
+            };
+            let (was, is) = (find(earlier), find(&here));
+            if self.origins.contains_key(key) && was != is {
+                let shown = |value: Option<Value>| {
+                    value.map_or_else(|| "not set".to_owned(), |value| value.to_string())
+                };
+                differences.push(format!("`{key}` was {} and is {}", shown(was), shown(is)));
+            } else if let Some(was) = was {
+                self.merge(key, was, &Origin::EarlierRun(path.to_owned()))?;
+            }
+        }
+        if differences.is_empty() {
+            return Ok(());
+        }
+        Err(Error::configuration(format!(
+            "what is used again was made with another configuration: {}",
+            differences.join("; ")
+        ))
+        .hint("leave these keys out: those of the earlier run count"))
     }
 
     fn merge(&mut self, key: &str, value: Value, origin: &Origin) -> Result<()> {

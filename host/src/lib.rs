@@ -14,6 +14,7 @@ pub mod interrupt;
 pub mod libtorch;
 pub mod loader;
 pub mod metric_spec;
+pub mod numbers;
 pub mod predictions_file;
 pub mod registry;
 pub mod report;

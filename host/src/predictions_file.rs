@@ -1,15 +1,15 @@
 //! Predictions in a safetensors file.
 
-use metricopt_sdk::{
-    Call, Data, DynMetric, Error, ErrorKind, MetricEntry, Result, View, Views, panics,
-};
-use safetensors::{Dtype, SafeTensors};
+use metricopt_sdk::{Call, DynMetric, Error, ErrorKind, MetricEntry, Result, View, Views, panics};
+use safetensors::SafeTensors;
 use std::path::{Path, PathBuf};
+
+use crate::numbers::{Numbers, OwnedTensor};
 
 /// The tensors of a file, by name.
 pub struct PredictionsFile {
     path: PathBuf,
-    tensors: Vec<(String, Vec<usize>, Buffer)>,
+    tensors: Vec<OwnedTensor>,
 }
 
 impl PredictionsFile {
@@ -28,16 +28,20 @@ impl PredictionsFile {
         })?;
         let mut tensors = Vec::new();
         for (name, tensor) in contents.iter() {
-            let buffer = Buffer::read(tensor.dtype(), tensor.data()).ok_or_else(|| {
+            let numbers = Numbers::read(tensor.dtype(), tensor.data()).ok_or_else(|| {
                 Error::data(format!(
                     "`{path}`: tensor `{name}` has dtype {:?}",
                     tensor.dtype()
                 ))
                 .hint("supported are F32, F64, I64 and U8")
             })?;
-            tensors.push((name.to_owned(), tensor.shape().to_vec(), buffer));
+            tensors.push(OwnedTensor {
+                name: name.to_owned(),
+                shape: tensor.shape().to_vec(),
+                numbers,
+            });
         }
-        tensors.sort_by(|(a, _, _), (b, _, _)| a.cmp(b));
+        tensors.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Self {
             path: file.to_owned(),
             tensors,
@@ -50,11 +54,7 @@ impl PredictionsFile {
     ///
     /// Those of `call`, or if the shape of a tensor does not fit its data.
     pub fn with_views<T>(&self, call: impl FnOnce(&Views<'_>) -> Result<T>) -> Result<T> {
-        let views: Result<Vec<View<'_>>> = self
-            .tensors
-            .iter()
-            .map(|(name, shape, buffer)| View::new(name, shape, buffer.data()))
-            .collect();
+        let views: Result<Vec<View<'_>>> = self.tensors.iter().map(OwnedTensor::view).collect();
         let views = views.map_err(|error| error.context(format!("`{}`", self.path.display())))?;
         call(&Views::new(&views))
     }
@@ -87,59 +87,9 @@ impl PredictionsFile {
     pub fn rows(&self) -> usize {
         self.tensors
             .iter()
-            .find(|(name, _, _)| name == "labels")
+            .find(|tensor| tensor.name == "labels")
             .or(self.tensors.first())
-            .and_then(|(_, shape, _)| shape.first().copied())
+            .and_then(|tensor| tensor.shape.first().copied())
             .unwrap_or(0)
-    }
-}
-
-/// The numbers of a tensor, copied out of the file, whose bytes need not be aligned.
-enum Buffer {
-    F32(Vec<f32>),
-    F64(Vec<f64>),
-    I64(Vec<i64>),
-    U8(Vec<u8>),
-}
-
-impl Buffer {
-    fn read(dtype: Dtype, bytes: &[u8]) -> Option<Self> {
-        Some(match dtype {
-            Dtype::F32 => Self::F32(
-                bytes
-                    .as_chunks()
-                    .0
-                    .iter()
-                    .map(|b| f32::from_le_bytes(*b))
-                    .collect(),
-            ),
-            Dtype::F64 => Self::F64(
-                bytes
-                    .as_chunks()
-                    .0
-                    .iter()
-                    .map(|b| f64::from_le_bytes(*b))
-                    .collect(),
-            ),
-            Dtype::I64 => Self::I64(
-                bytes
-                    .as_chunks()
-                    .0
-                    .iter()
-                    .map(|b| i64::from_le_bytes(*b))
-                    .collect(),
-            ),
-            Dtype::U8 => Self::U8(bytes.to_vec()),
-            _ => return None,
-        })
-    }
-
-    fn data(&self) -> Data<'_> {
-        match self {
-            Self::F32(values) => Data::F32(values),
-            Self::F64(values) => Data::F64(values),
-            Self::I64(values) => Data::I64(values),
-            Self::U8(values) => Data::U8(values),
-        }
     }
 }

@@ -5,6 +5,7 @@ use metricopt_host::engine::config::{
     EngineConfig, EsObjective, MetaTrainingMode, OptimizerKind, Start, ValueInput,
 };
 use metricopt_host::engine::observe::Observer;
+use metricopt_host::engine::past::Past;
 use metricopt_host::engine::tune::{Tuned, tune};
 use metricopt_host::foreign::GuardedTask;
 use metricopt_sdk::tch::{Device, Kind as Dtype, Reduction, Tensor};
@@ -12,7 +13,7 @@ use metricopt_sdk::{
     Batch, Call, Context, Data, Description, Direction, DynMetric, DynTask, Emit, Error, Kind,
     Part, Result, Rows, Site, Split, Task, View, Views, boxed,
 };
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A logistic model of two features whose pre-trained threshold is far off: the loss weighs rows as they come, the
@@ -188,6 +189,10 @@ fn with_observer<T>(
         },
         pool: &pool,
         queries: Cell::new(0),
+        most_queries: None,
+        evaluations: Cell::new(0),
+        keeper: RefCell::default(),
+        past: Past::Nothing,
         memory: &(),
     })
 }

@@ -96,6 +96,12 @@ impl Compare {
         let Chosen { registry, names } = self.what.plugins(&self.options)?;
         listen_for_interrupts()?;
         let plan = self.what.plan(&registry, &names)?;
+        if plan.engine.observation.max_queries.is_some() {
+            return Err(Error::configuration(
+                "`observation.max_queries` is set, which a comparison does not keep to",
+            )
+            .hint("leave it out; it bounds `host run`"));
+        }
         let device = self.device.resolve(&say_line)?;
         let setup = setup(&plan, device, &methods);
         let name = format!("compare-{}-{}", plan.task.name, plan.metric_entry.name);

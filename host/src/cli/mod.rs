@@ -17,6 +17,7 @@ mod plugin;
 mod plugins;
 mod progress;
 mod report;
+mod reuse;
 mod run;
 mod score;
 

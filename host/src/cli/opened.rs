@@ -3,7 +3,7 @@
 use metricopt_sdk::tch::Device;
 use metricopt_sdk::{Call, Context, DynMetric, Error, Kind, MetricEntry, Result, TaskEntry};
 use serde_json::Value;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use super::progress::Progress;
 use crate::device::DeviceChoice;
 use crate::engine::memory::Memory;
 use crate::engine::observe::Observer;
+use crate::engine::past::Past;
 use crate::foreign::GuardedTask;
 use crate::registry::{Plugin, Registry};
 
@@ -76,6 +77,10 @@ impl<'a> Opened<'a> {
             call: self.call,
             pool: &self.pool,
             queries: Cell::new(0),
+            most_queries: None,
+            evaluations: Cell::new(0),
+            keeper: RefCell::default(),
+            past: Past::Nothing,
             memory,
         }
     }

@@ -2,7 +2,8 @@
 
 use clap::Args;
 use metricopt_sdk::{DynMetric, Error, MetricEntry, Result, TaskEntry};
-use std::path::PathBuf;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::opened::check_kinds;
@@ -42,6 +43,22 @@ pub(super) struct Plan<'a> {
     pub(super) metric_label: Arc<str>,
     pub(super) layers: Layers,
     pub(super) engine: EngineConfig,
+}
+
+impl Plan<'_> {
+    /// Puts one `key=value` on top.
+    pub(super) fn set(&mut self, assignment: &str) -> Result<()> {
+        self.layers.set(assignment)?;
+        self.engine = self.layers.engine()?;
+        Ok(())
+    }
+
+    /// Takes sections of the engine's configuration as they were in an earlier run.
+    pub(super) fn adopt(&mut self, sections: &[&str], earlier: &Value, path: &Path) -> Result<()> {
+        self.layers.adopt(sections, earlier, path)?;
+        self.engine = self.layers.engine()?;
+        Ok(())
+    }
 }
 
 impl PlanOptions {

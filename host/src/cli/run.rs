@@ -10,8 +10,10 @@ use super::opened::{Opened, threads};
 use super::plan::{Plan, PlanOptions};
 use super::plugins::{Chosen, PluginOptions};
 use super::progress::Progress;
+use super::reuse::{Reuse, ReuseOptions, identity};
 use super::{listen_for_interrupts, print, to_json};
 use crate::device::DeviceChoice;
+use crate::engine::budget;
 use crate::engine::config::EngineConfig;
 use crate::engine::tune::{Tuned, tune};
 use crate::interrupt;
@@ -31,6 +33,12 @@ use metricopt_sdk::panics;
 pub(super) struct Run {
     #[command(flatten)]
     what: PlanOptions,
+    #[command(flatten)]
+    reuse: ReuseOptions,
+    /// Most queries of the metric that the whole run may ask; the same as `--set observation.max_queries=N`. MetricOpt
+    /// comes first and stops early where they run out; alternatives that do not fit in what is left are left out.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    max_queries: Option<u64>,
     /// Run directory; must be new or empty [default: a new numbered one in `runs`].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -64,6 +72,8 @@ Examples:
   host run --plugin tabular --set task.dataset=csv --set task.path=my.csv --set task.label=outcome
   host run --plugin tabular --set finetune.es.pairs=0 --seed 3 --out runs/without-search
   host run --plugin tabular --out runs/mine --resume
+  host run --plugin tabular --metric mcr --trajectories runs/mine
+  host run --plugin tabular --value-function runs/mine/value_function.safetensors --max-queries 500
   host run --plugin tabular --plugin ./target/release/libprofit.so --metric profit:gain=5
 
 `host describe TASK` and `host describe config` explain every key.";
@@ -72,7 +82,12 @@ impl Run {
     pub(super) fn execute(&self) -> Result<()> {
         let Chosen { registry, names } = self.what.plugins(&self.options)?;
         listen_for_interrupts()?;
-        let plan = self.what.plan(&registry, &names)?;
+        let mut plan = self.what.plan(&registry, &names)?;
+        if let Some(most) = self.max_queries {
+            plan.set(&format!("observation.max_queries={most}"))?;
+        }
+        let reuse = self.reuse.read(&mut plan, self.seed)?;
+        budget::check(&plan.engine, reuse.past())?;
         if self.dry_run {
             return print(&if self.json {
                 to_json(&self.resolved_json(&plan))?
@@ -81,11 +96,12 @@ impl Run {
             });
         }
         let progress = Progress::new();
-        let Some((mut directory, checkpoint)) = self.begin(&plan)? else {
+        let Some((mut directory, checkpoint)) = self.begin(&plan, &reuse)? else {
             return Ok(());
         };
         interrupt::remember(directory.remains());
-        let result = panics::guard(|| self.tune(&plan, &mut directory, &checkpoint, &progress));
+        let result =
+            panics::guard(|| self.tune(&plan, &reuse, &mut directory, &checkpoint, &progress));
         progress.clear();
         match result {
             Ok(summary) => {
@@ -126,7 +142,7 @@ impl Run {
 
     /// The run directory, new or to go on in, with what network and metric answered so far; none if there is nothing left
     /// to do.
-    fn begin(&self, plan: &Plan<'_>) -> Result<Option<(RunDirectory, Checkpoint)>> {
+    fn begin(&self, plan: &Plan<'_>, reuse: &Reuse) -> Result<Option<(RunDirectory, Checkpoint)>> {
         let mut run = plan.layers.flat();
         let more = json!({
             "host": env!("CARGO_PKG_VERSION"),
@@ -139,6 +155,7 @@ impl Run {
             "device": self.device.to_string(),
         });
         run.extend(more.as_object().cloned().unwrap_or_default());
+        run.extend(reuse.inputs());
         let directory = match &self.out {
             Some(path) if self.resume => {
                 if RunDirectory::is_complete(path) {
@@ -164,8 +181,8 @@ impl Run {
 
     /// The resolved configuration, and how to use it again.
     fn resolved(&self, plan: &Plan<'_>) -> String {
-        self.what
-            .resolved("run", plan, &format!("--seed {}", self.seed))
+        let more = format!("--seed {}{}", self.seed, self.reuse.typed());
+        self.what.resolved("run", plan, &more)
     }
 
     /// The same for machines.
@@ -183,6 +200,7 @@ impl Run {
     fn tune(
         &self,
         plan: &Plan<'_>,
+        reuse: &Reuse,
         directory: &mut RunDirectory,
         checkpoint: &Checkpoint,
         progress: &Progress,
@@ -205,12 +223,17 @@ impl Run {
         for (name, fact) in opened.task.describe().facts {
             progress.say(&format!("{name:<18} {fact}"));
         }
-        let observer = opened.observer(
+        let description = opened.task.describe();
+        reuse.check(description.clone())?;
+        directory.identify(identity(plan, self.seed, Some(description)));
+        let mut observer = opened.observer(
             plan.metric_label.clone(),
             &plan.metric_entry,
             plan.metric.as_ref(),
             checkpoint,
         );
+        observer.most_queries = plan.engine.observation.max_queries;
+        observer.past = reuse.past();
         let update = |phase: &str, done: u64, total: u64| progress.update(phase, done, total);
         let started = Instant::now();
         let tuned = tune(
@@ -234,6 +257,8 @@ impl Run {
             metric,
             self.seed,
             &tuned,
+            reuse.reused(),
+            plan.engine.observation.max_queries,
         );
         directory.write(
             "summary.json",
@@ -246,6 +271,12 @@ impl Run {
 
 /// Says how far the value function can be trusted.
 fn warn(tuned: &Tuned, config: &EngineConfig, progress: &Progress) {
+    if let Some(reason) = &tuned.not_kept {
+        progress.say(&format!(
+            "predictions        not kept, {reason}; only the same metric can use these trajectories again: \
+             `observation.keep_predictions_mib` is the most they may take"
+        ));
+    }
     match tuned.agreement {
         Some(agreement) => {
             progress.say(&format!(

@@ -37,7 +37,7 @@ pub fn decide(
     }
 }
 
-/// Observes the tuned adapter on the folds of `pretrained` (one query) and decides.
+/// Observes the tuned adapter on the folds of `pretrained` (one query), unless that was `tested` before, and decides.
 ///
 /// # Errors
 ///
@@ -46,9 +46,13 @@ pub fn accept(
     observer: &Observer<'_>,
     pretrained: &Observation,
     tuned: &[f32],
+    tested: Option<&Observation>,
     threshold: f64,
 ) -> Result<Decision> {
-    let observed = observer.observe(&[tuned], pretrained.folds.len())?;
+    let observed = match tested {
+        Some(tested) => vec![tested.clone()],
+        None => observer.observe(&[tuned], pretrained.folds.len())?,
+    };
     let tuned = observed.first().unwrap_or(pretrained);
     Ok(decide(pretrained, tuned, observer.direction, threshold))
 }

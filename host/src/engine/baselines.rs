@@ -2,17 +2,29 @@
 
 use metricopt_sdk::{Kind, Result, Split};
 
+use super::budget;
 use super::config::{EngineConfig, EsConfig, EsObjective, FinetuneConfig};
-use super::events::{EventLog, Progress};
+use super::events::{Event, EventLog, Progress};
 use super::finetune::{Candidate, Method, Outcome, Setting, finetune};
 use super::meter::{Finished, Meter};
 use super::observe::Observer;
 use super::threshold;
 
+/// A method of the table that a run goes without.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The method.
+    pub method: &'static str,
+    /// Why.
+    pub reason: String,
+}
+
 /// What the simple alternatives found.
 pub struct Alternatives {
     /// Their rows of the table.
     pub finished: Vec<Finished>,
+    /// Those that the bound on queries leaves no room for.
+    pub left_out: Vec<LeftOut>,
     /// The way of loss-only at the better of its learning rates, the start first.
     pub loss_only_path: Vec<Vec<f32>>,
 }
@@ -47,29 +59,71 @@ impl Baselines<'_> {
         log: &mut dyn EventLog,
     ) -> Result<Alternatives> {
         let mut finished = Vec::new();
-        meter.restart();
-        let (loss_only, loss_only_path) = self.follow_loss("loss-only", &[&[]], log)?;
-        finished.push(meter.finish("loss-only", &loss_only));
-        if kind == Kind::Classification && self.config.baselines.thresholds > 0 {
+        let mut left_out = Vec::new();
+        let mut loss_only_path = Vec::new();
+        let observed = budget::fine_tuning(&self.config.finetune, 0);
+        let along_loss = self.widths().len() as u64 * observed;
+        if self.fits("loss-only", along_loss, &mut left_out) {
+            meter.restart();
+            let (loss_only, path) = self.follow_loss("loss-only", &[&[]], log)?;
+            loss_only_path = path;
+            finished.push(meter.finish("loss-only", &loss_only));
+        }
+        let thresholds = self.config.baselines.thresholds as u64;
+        if kind == Kind::Classification
+            && thresholds > 0
+            && self.fits("threshold", thresholds + 1, &mut left_out)
+        {
             meter.restart();
             finished.extend(self.tune_threshold(meter)?);
         }
         let weightings = self.weightings(classes);
-        if !weightings.is_empty() {
+        let queries = weightings.len() as u64 * along_loss;
+        if !weightings.is_empty() && self.fits("class-weighted", queries, &mut left_out) {
             meter.restart();
             let weightings: Vec<&[f32]> = weightings.iter().map(Vec::as_slice).collect();
             let (class_weighted, _) = self.follow_loss("class-weighted", &weightings, log)?;
             finished.push(meter.finish("class-weighted", &class_weighted));
         }
-        if self.config.baselines.es {
+        let es = self.usual_search();
+        let queries = budget::fine_tuning(&self.config.finetune, budget::step(Some(&es), false));
+        if self.config.baselines.es && self.fits("es", queries, &mut left_out) {
             meter.restart();
             let es = self.plain_search(log)?;
             finished.push(meter.finish("es", &es));
         }
+        for LeftOut { method, reason } in &left_out {
+            log.record(&Event::MethodLeftOut {
+                method: (*method).to_owned(),
+                reason: reason.clone(),
+            })?;
+        }
         Ok(Alternatives {
             finished,
+            left_out,
             loss_only_path,
         })
+    }
+
+    /// Whether a method that may take so many queries fits in what is left; if not, it is noted.
+    fn fits(&self, method: &'static str, queries: u64, left_out: &mut Vec<LeftOut>) -> bool {
+        let fits = self.observer.affords(queries);
+        if let (false, Some(left)) = (fits, self.observer.remaining()) {
+            left_out.push(LeftOut {
+                method,
+                reason: format!("it may take {queries} queries, and {left} are left"),
+            });
+        }
+        fits
+    }
+
+    /// The factors on the learning rate that the loss is followed with: plain and calibrated.
+    fn widths(&self) -> Vec<f64> {
+        if self.width == 1.0 {
+            vec![1.0]
+        } else {
+            vec![1.0, self.width]
+        }
     }
 
     /// Runs one method from the pre-trained network.
@@ -86,6 +140,7 @@ impl Baselines<'_> {
             width,
             radius: f64::INFINITY,
             seed: self.seed,
+            acceptance: None,
         };
         finetune(
             self.observer,
@@ -107,13 +162,8 @@ impl Baselines<'_> {
     ) -> Result<(Candidate, Vec<Vec<f32>>)> {
         let mut best = self.pretrained.clone();
         let mut best_path = Vec::new();
-        let widths: &[f64] = if self.width == 1.0 {
-            &[1.0]
-        } else {
-            &[1.0, self.width]
-        };
         for class_weights in weightings {
-            for &width in widths {
+            for width in self.widths() {
                 let mut method = Method {
                     class_weights,
                     ..Method::loss_only(name)
@@ -197,7 +247,7 @@ impl Baselines<'_> {
             observer.pool,
             &observer.call,
         )?;
-        observer.queries.set(observer.queries.get() + tuned.queries);
+        observer.count(tuned.queries)?;
         Ok(Some(Finished {
             threshold: tuned.threshold,
             validation: tuned.value,

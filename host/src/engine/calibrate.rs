@@ -6,6 +6,10 @@ use super::config::{CalibrationConfig, TrajectoryConfig};
 use super::observe::Observer;
 use super::random::{normals, stream, stream_seed};
 use super::statistics::mean;
+use super::vector::norm;
+
+/// Relative difference below which two measurements are of the same network.
+const SAME: f64 = 1e-3;
 
 /// Widths tried, from wide to narrow: four to a decade.
 const WIDTHS: i32 = 13;
@@ -15,10 +19,60 @@ const WIDTHS: i32 = 13;
 pub struct Calibration {
     /// The factor.
     pub width: f64,
-    /// Surrogate loss of the pre-trained network on the validation rows.
-    pub loss: f64,
+    /// The pre-trained network on the validation rows.
+    pub reference: Reference,
     /// Relative rise of the loss at each width tried; empty if the width was given.
     pub probed: Vec<(f64, f64)>,
+}
+
+/// Surrogate loss and its gradient at `phi_0`, on validation rows: they tell one pre-trained network from another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reference {
+    /// The loss.
+    pub loss: f64,
+    /// The gradient, `[D]`.
+    pub gradient: Vec<f32>,
+}
+
+impl Reference {
+    /// Measures the pre-trained network: one evaluation of it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the task.
+    pub fn measure(observer: &Observer<'_>, config: &CalibrationConfig, seed: u64) -> Result<Self> {
+        let phi_0 = vec![0.0_f32; observer.task.describe().dimensions()];
+        let (losses, gradient) = observer.gradients(&[phi_0], &[batch(config, seed)])?;
+        Ok(Self {
+            loss: mean(&losses),
+            gradient,
+        })
+    }
+
+    /// Whether another measurement is of the same network: equal but for rounding, which differs between devices.
+    pub fn is_of_same_network(&self, other: &Self) -> bool {
+        let difference: Vec<f32> = self
+            .gradient
+            .iter()
+            .zip(&other.gradient)
+            .map(|(a, b)| a - b)
+            .collect();
+        self.gradient.len() == other.gradient.len()
+            && (self.loss - other.loss).abs() <= SAME * self.loss.abs()
+            && norm(&difference) <= SAME * norm(&self.gradient)
+    }
+}
+
+/// The rows that the loss is measured on.
+fn batch(config: &CalibrationConfig, seed: u64) -> Batch<'static> {
+    Batch {
+        split: Split::Validation,
+        seed: stream_seed(seed, "calibration batch", 0),
+        step: 0,
+        size: config.rows,
+        fraction: 1.0,
+        class_weights: &[],
+    }
 }
 
 /// Finds the largest width at which random adapters `N(0, (width * start_sd)^2)` raise the validation loss by at most
@@ -36,23 +90,16 @@ pub fn calibrate(
     seed: u64,
 ) -> Result<Calibration> {
     let dimensions = observer.task.describe().dimensions();
-    let batch = Batch {
-        split: Split::Validation,
-        seed: stream_seed(seed, "calibration batch", 0),
-        step: 0,
-        size: config.rows,
-        fraction: 1.0,
-        class_weights: &[],
-    };
     let losses = |phis: &[Vec<f32>]| -> Result<Vec<f64>> {
-        let batches = vec![batch; phis.len()];
+        let batches = vec![batch(config, seed); phis.len()];
         Ok(observer.gradients(phis, &batches)?.0)
     };
-    let loss = mean(&losses(&[vec![0.0; dimensions]])?);
+    let reference = Reference::measure(observer, config, seed)?;
+    let loss = reference.loss;
     if let Some(width) = config.width {
         return Ok(Calibration {
             width,
-            loss,
+            reference,
             probed: Vec::new(),
         });
     }
@@ -89,7 +136,7 @@ pub fn calibrate(
     let width = probed.last().map_or(1.0, |&(width, _)| width);
     Ok(Calibration {
         width,
-        loss,
+        reference,
         probed,
     })
 }

@@ -31,11 +31,22 @@ pub struct EngineConfig {
 pub struct ObservationConfig {
     /// Number of fixed disjoint validation folds behind the mean and deviation of an observation, 2 to 100.
     pub folds: usize,
+    /// Most that the predictions along the trajectories may take in the run directory, in MiB, 0 to 1048576: with them
+    /// `host run --trajectories` can tune for another metric. Where they take more, none are kept; 0 keeps none.
+    pub keep_predictions_mib: usize,
+    /// Most queries of the metric that a whole run may ask, at least 1; left out, there is no bound. The same as
+    /// `--max-queries`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_queries: Option<u64>,
 }
 
 impl Default for ObservationConfig {
     fn default() -> Self {
-        Self { folds: 5 }
+        Self {
+            folds: 5,
+            keep_predictions_mib: 64,
+            max_queries: None,
+        }
     }
 }
 
@@ -269,6 +280,12 @@ pub struct FinetuneConfig {
     pub accept_t: f64,
     /// Number of validation folds in that test, 2 to 100.
     pub accept_folds: usize,
+    /// Whether MetricOpt stops once the acceptance test is decided: after `patience` observations without a better
+    /// point the best one is put to the test (one query, which the test at the end then saves), and if it passes,
+    /// fine-tuning ends; if not, it ends after `patience` more without a better point.
+    pub stop_when_decided: bool,
+    /// Observations in a row without a better point after which `stop_when_decided` looks, 1 to 1000000.
+    pub patience: usize,
     /// Guided Evolution Strategies.
     pub es: EsConfig,
 }
@@ -290,6 +307,8 @@ impl Default for FinetuneConfig {
             trust_region: 1.5,
             accept_t: 1.83,
             accept_folds: 10,
+            stop_when_decided: false,
+            patience: 4,
             es: EsConfig::default(),
         }
     }
@@ -453,6 +472,11 @@ impl EngineConfig {
     pub fn problems(&self) -> Vec<String> {
         let mut p = Problems::default();
         p.count("observation.folds", self.observation.folds, 2, 100);
+        let mebibytes = self.observation.keep_predictions_mib;
+        p.count("observation.keep_predictions_mib", mebibytes, 0, 1 << 20);
+        if self.observation.max_queries == Some(0) {
+            p.count("observation.max_queries", 0, 1, usize::MAX);
+        }
 
         let calibration = &self.calibration;
         if let Some(width) = calibration.width {
@@ -569,6 +593,7 @@ impl EngineConfig {
         p.within("finetune.trust_region", finetune.trust_region, 0.0, 1e6);
         p.within("finetune.accept_t", finetune.accept_t, -1e6, 1e6);
         p.count("finetune.accept_folds", finetune.accept_folds, 2, 100);
+        p.count("finetune.patience", finetune.patience, 1, 1_000_000);
 
         let es = &finetune.es;
         p.count("finetune.es.pairs", es.pairs, 0, 10_000);

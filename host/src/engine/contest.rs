@@ -9,8 +9,8 @@ use super::calibrate::calibrate;
 use super::config::{EngineConfig, FinetuneConfig};
 use super::contender::Contender;
 use super::events::Progress;
-use super::finetune::{Candidate, Method};
-use super::groundwork::Groundwork;
+use super::finetune::{Candidate, Method, Outcome};
+use super::groundwork::{Footing, Groundwork};
 use super::meter::{Cost, Meter};
 use super::observe::{Observation, Observer};
 use super::threshold;
@@ -190,8 +190,11 @@ impl Contest<'_> {
             Some(Groundwork::lay(
                 observer,
                 config,
-                &pretrained,
-                width,
+                &Footing {
+                    pretrained: &pretrained,
+                    folds: folds.as_ref(),
+                    calibration: &calibration,
+                },
                 self.seed,
                 self.clock,
                 self.progress,
@@ -285,7 +288,7 @@ impl Contest<'_> {
                     ..Method::loss_only(method.name())
                 };
                 let guided = baselines.run(&mut guided, config, shared.width, &mut ())?;
-                self.accepted(guided.best, shared)?
+                self.accepted(guided, shared)?
             }
             Contender::BestTrajectory => {
                 let candidates = shared.groundwork.iter().flat_map(|g| &g.candidates);
@@ -308,22 +311,24 @@ impl Contest<'_> {
                     method.name(),
                     &with_optimizer(config, method),
                     searches.then_some(&config.es),
+                    shared.folds.as_ref(),
                     self.progress,
                     &mut (),
                 )?;
-                self.accepted(outcome.best, shared)?
+                self.accepted(outcome, shared)?
             }
         };
         Ok(Ok(found))
     }
 
     /// The acceptance test, as in a run.
-    fn accepted(&self, best: Candidate, shared: &Shared) -> Result<Found> {
+    fn accepted(&self, outcome: Outcome, shared: &Shared) -> Result<Found> {
+        let Outcome { best, tested, .. } = outcome;
         let Some(folds) = &shared.folds else {
             return Ok(best.into());
         };
         let threshold = self.config.finetune.accept_t;
-        let decision = accept(self.observer, folds, &best.phi, threshold)?;
+        let decision = accept(self.observer, folds, &best.phi, tested.as_ref(), threshold)?;
         let kept = if decision.accepted {
             &best
         } else {

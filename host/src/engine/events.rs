@@ -3,6 +3,8 @@
 use metricopt_sdk::Result;
 use serde::Serialize;
 
+use super::stopping::StopReason;
+
 /// One thing that happened.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
@@ -27,6 +29,18 @@ pub enum Event {
         correlation: Option<f64>,
         weight: f64,
     },
+    /// The predictions along the trajectories were not kept, so that only the same metric can use them again.
+    PredictionsNotKept { reason: String },
+    /// MetricOpt begins to fine-tune, after so many queries and evaluations of the network.
+    MetaTestingBegun { queries: u64, evaluations: u64 },
+    /// Fine-tuning ended before its last step.
+    Stopped {
+        method: String,
+        step: usize,
+        reason: StopReason,
+    },
+    /// A method of the table was left out.
+    MethodLeftOut { method: String, reason: String },
     /// One step of fine-tuning.
     Step {
         method: String,

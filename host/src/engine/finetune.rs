@@ -2,13 +2,15 @@
 
 use metricopt_sdk::{Batch, Part, Result, Split};
 
+use super::budget;
 use super::config::{EsConfig, EsObjective, FinetuneConfig};
 use super::events::{Event, EventLog, Progress};
 use super::guided_es::{GuidingSubspace, search_gradient};
 use super::mlp::Tape;
-use super::observe::Observer;
+use super::observe::{Observation, Observer};
 use super::optimizer::{Optimizer, cosine};
 use super::random::{stream, stream_seed};
+use super::stopping::{Patience, StopReason};
 use super::trajectory::check_gradient;
 use super::value_function::{OnlineAdaptation, Scratch, TrainingSet, ValueFunction};
 use super::vector::{add_scaled, norm, unit};
@@ -67,6 +69,8 @@ pub struct Setting<'a> {
     pub radius: f64,
     /// Seed of batches and search directions: the same for all methods, so that they are paired.
     pub seed: u64,
+    /// The pre-trained network on the folds of the acceptance test, where one follows: a query is left for it.
+    pub acceptance: Option<&'a Observation>,
 }
 
 /// What a run found.
@@ -78,6 +82,12 @@ pub struct Outcome {
     pub last: Candidate,
     /// The adapters that were observed on the way, the start first.
     pub path: Vec<Vec<f32>>,
+    /// The best on the folds of the acceptance test, if it was put to it on the way.
+    pub tested: Option<Observation>,
+    /// Steps taken.
+    pub steps: usize,
+    /// Why it ended before its last step, if it did.
+    pub stopped: Option<StopReason>,
 }
 
 /// Runs one method.
@@ -112,8 +122,20 @@ pub fn finetune(
         )
     });
     let mut loss_norm = None;
+    let mut patience = setting
+        .acceptance
+        .and_then(|pretrained| Patience::new(config, pretrained));
+    let reserved = u64::from(setting.acceptance.is_some());
+    let step_queries = budget::step(method.search, method.value.is_some());
+    // Every step leaves room for the observation that may have to follow it.
+    let affords = |more: u64| observer.affords(step_queries + 1 + more + reserved);
+    let mut taken = 0;
+    let mut stopped = (!affords(0)).then_some(StopReason::QueriesSpent);
 
     for step in 0..config.steps {
+        if stopped.is_some() {
+            break;
+        }
         observer.call.check()?;
         progress(method.name, step as u64, config.steps as u64);
 
@@ -170,14 +192,20 @@ pub fn finetune(
             queries: observer.queries.get(),
         })?;
         let done = step + 1;
-        if done % config.observe_every == 0 || done == config.steps {
+        taken = done;
+        let is_due = done % config.observe_every == 0 || done == config.steps;
+        if done < config.steps && !affords(u64::from(is_due)) {
+            stopped = Some(StopReason::QueriesSpent);
+        }
+        if is_due || stopped.is_some() {
             let validation = observer.validation(&phi)?;
             path.push(phi.clone());
             last = Candidate {
                 phi: phi.clone(),
                 validation,
             };
-            if observer.direction.is_better(validation, best.validation) {
+            let improved = observer.direction.is_better(validation, best.validation);
+            if improved {
                 best = last.clone();
             }
             if let (Some((function, _, _)), Some(adaptation)) = (&mut method.value, &mut adaptation)
@@ -195,9 +223,32 @@ pub fn finetune(
                 validation,
                 queries: observer.queries.get(),
             })?;
+            if let Some(patience) = &mut patience
+                && done < config.steps
+                && stopped.is_none()
+            {
+                stopped = patience.observed(observer, improved, &best.phi)?;
+                if stopped.is_none() && !affords(0) {
+                    stopped = Some(StopReason::QueriesSpent);
+                }
+            }
         }
     }
-    Ok(Outcome { best, last, path })
+    if let Some(reason) = stopped {
+        log.record(&Event::Stopped {
+            method: method.name.to_owned(),
+            step: taken,
+            reason,
+        })?;
+    }
+    Ok(Outcome {
+        best,
+        last,
+        path,
+        tested: patience.and_then(Patience::tested),
+        steps: taken,
+        stopped,
+    })
 }
 
 /// Loss and loss gradient on the minibatch of this step.

@@ -1,20 +1,35 @@
 //! What MetricOpt pays for before it fine-tunes: trajectories, their best point, and the value function.
 
-use metricopt_sdk::Result;
+use metricopt_sdk::{Error, Result, Split};
 
+use super::calibrate::Calibration;
 use super::config::{EngineConfig, EsConfig, FinetuneConfig, Start};
 use super::events::{Event, Progress};
 use super::finetune::{Candidate, Method, Outcome, Setting, finetune};
 use super::meter::{Cost, Meter};
-use super::observe::Observer;
+use super::observe::{Observation, Observer};
+use super::past::{Past, StoredFunction};
 use super::recorder::{Artifact, Recorder};
-use super::trajectory::{Trajectories, collect, diversify, interpolate_observations};
+use super::trajectory::{
+    Trajectories, collect, diversify, interpolate_observations, observe_again,
+};
 use super::trust::{Trained, train_and_measure};
+
+/// What stands before any trajectory.
+#[derive(Clone, Copy, Debug)]
+pub struct Footing<'a> {
+    /// The pre-trained network.
+    pub pretrained: &'a Candidate,
+    /// The pre-trained network on the folds of the acceptance test, if there will be one.
+    pub folds: Option<&'a Observation>,
+    /// The calibrated width, and by what the network can be told from another.
+    pub calibration: &'a Calibration,
+}
 
 /// Everything that is learned from trajectories, once for all methods that use it.
 pub struct Groundwork {
-    /// The trajectories.
-    pub trajectories: Trajectories,
+    /// The trajectories, unless the value function is that of an earlier run.
+    pub trajectories: Option<Trajectories>,
     /// The value function, unless there was nothing to learn.
     pub trained: Option<Trained>,
     /// The pre-trained network and the best observed point of the trajectories.
@@ -23,6 +38,10 @@ pub struct Groundwork {
     pub trajectories_cost: Cost,
     /// What the value function cost.
     pub value_cost: Cost,
+    /// Why the predictions along the trajectories were not kept, where they were to be.
+    pub not_kept: Option<String>,
+    /// Largest `|phi|` of the trajectories.
+    radius: f64,
     /// The calibrated width.
     width: f64,
     /// The seed of all of it.
@@ -30,7 +49,8 @@ pub struct Groundwork {
 }
 
 impl Groundwork {
-    /// Collects trajectories, trains the value function on them and looks at their best point.
+    /// Collects trajectories, looks at their best point and trains the value function on them; takes from an earlier run
+    /// what there is to take.
     ///
     /// # Errors
     ///
@@ -39,29 +59,48 @@ impl Groundwork {
     pub fn lay(
         observer: &Observer<'_>,
         config: &EngineConfig,
-        pretrained: &Candidate,
-        width: f64,
+        footing: &Footing<'_>,
         seed: u64,
         clock: &dyn Fn() -> f64,
         progress: &Progress<'_>,
         recorder: &mut dyn Recorder,
     ) -> Result<Self> {
+        if let Past::ValueFunction(stored) = observer.past {
+            return Self::take_over(stored, footing, seed, config, recorder);
+        }
         let sign = observer.direction.sign();
+        let width = footing.calibration.width;
         let mut meter = Meter::start(observer, clock);
-        let classes = observer.task.describe().classes;
-        let settings = diversify(&config.trajectories, width, classes, seed);
-        let trajectories = collect(
-            observer,
-            &config.trajectories,
-            settings,
-            config.observation.folds,
-            seed,
-            progress,
-            recorder,
-        )?;
-        let mut trajectories_cost = meter.lap();
+        let folds = config.observation.folds;
+        let trajectories = match observer.past {
+            Past::Trajectories(stored) => {
+                observe_again(observer, &stored.trajectories, folds, progress, recorder)?
+            }
+            _ => {
+                let classes = observer.task.describe().classes;
+                let settings = diversify(&config.trajectories, width, classes, seed);
+                let configured = &config.trajectories;
+                collect(
+                    observer, configured, settings, folds, seed, progress, recorder,
+                )?
+            }
+        };
+        let not_kept = keep_predictions(observer, folds, &trajectories, recorder)?;
+        let mut candidates = vec![footing.pretrained.clone()];
+        if let Some((k, t)) = trajectories.best(sign) {
+            let phi = trajectories.point(k, t).to_vec();
+            let validation = observer.validation(&phi)?;
+            candidates.push(Candidate { phi, validation });
+        }
+        let trajectories_cost = meter.lap();
         let interpolation = interpolate_observations(&trajectories, sign);
-        recorder.save(Artifact::Trajectories(&trajectories, &interpolation))?;
+        let best = candidates.last().map_or(f64::NAN, |best| best.validation);
+        recorder.save(Artifact::Trajectories(
+            &trajectories,
+            &interpolation,
+            footing,
+            best,
+        ))?;
 
         let trained = train_and_measure(
             observer,
@@ -71,46 +110,63 @@ impl Groundwork {
             seed,
             progress,
         )?;
-        let agreement = trained.as_ref().and_then(|trained| trained.agreement);
-        recorder.record(&Event::ValueFunctionTrained {
-            rank_correlation: agreement.map(|agreement| agreement.rank),
-            correlation: agreement.map(|agreement| agreement.linear),
-            weight: trained.as_ref().map_or(0.0, |trained| trained.weight),
-        })?;
-        if let Some(trained) = &trained {
-            recorder.save(Artifact::ValueFunction(&trained.function))?;
-        }
-        let value_cost = meter.lap();
-
-        let mut candidates = vec![pretrained.clone()];
-        if let Some((k, t)) = trajectories.best(sign) {
-            let phi = trajectories.point(k, t).to_vec();
-            let validation = observer.validation(&phi)?;
-            candidates.push(Candidate { phi, validation });
-        }
-        trajectories_cost += meter.lap();
+        let radius = trajectories.radius();
+        record(trained.as_ref(), footing, radius, recorder)?;
         Ok(Self {
-            trajectories,
+            trajectories: Some(trajectories),
             trained,
             candidates,
             trajectories_cost,
-            value_cost,
+            value_cost: meter.lap(),
+            not_kept,
+            radius,
             width,
             seed,
         })
     }
 
-    /// Fine-tunes along loss, value function and, if given, the search.
+    /// The value function of an earlier run in place of everything.
+    fn take_over(
+        stored: &StoredFunction,
+        footing: &Footing<'_>,
+        seed: u64,
+        config: &EngineConfig,
+        recorder: &mut dyn Recorder,
+    ) -> Result<Self> {
+        if config.finetune.start == Start::BestTrajectory {
+            return Err(Error::configuration(
+                "`finetune.start` is `best-trajectory`, but a run with `--value-function` has no trajectories",
+            )
+            .hint("start at `pretrained`, or give `--trajectories` the directory of the earlier run"));
+        }
+        record(Some(&stored.trained), footing, stored.radius, recorder)?;
+        Ok(Self {
+            trajectories: None,
+            trained: Some(stored.trained.clone()),
+            candidates: vec![footing.pretrained.clone()],
+            trajectories_cost: Cost::default(),
+            value_cost: Cost::default(),
+            not_kept: None,
+            radius: stored.radius,
+            width: footing.calibration.width,
+            seed,
+        })
+    }
+
+    /// Fine-tunes along loss, value function and, if given, the search. With the folds of the pre-trained network it knows
+    /// of the acceptance test that follows.
     ///
     /// # Errors
     ///
     /// Those of the task, the metric and the recorder, or that the user asked to stop.
+    #[expect(clippy::too_many_arguments, reason = "each is a part of the engine")]
     pub fn tune(
         &self,
         observer: &Observer<'_>,
         name: &str,
         config: &FinetuneConfig,
         search: Option<&EsConfig>,
+        pretrained_folds: Option<&Observation>,
         progress: &Progress<'_>,
         recorder: &mut dyn Recorder,
     ) -> Result<Outcome> {
@@ -124,9 +180,10 @@ impl Groundwork {
             width: self.width,
             radius: match config.trust_region {
                 0.0 => f64::INFINITY,
-                multiple => multiple * self.trajectories.radius(),
+                multiple => multiple * self.radius,
             },
             seed: self.seed,
+            acceptance: pretrained_folds,
         };
         let mut method = Method {
             value: self
@@ -137,5 +194,53 @@ impl Groundwork {
             ..Method::loss_only(name)
         };
         finetune(observer, config, &mut method, &setting, progress, recorder)
+    }
+}
+
+/// Tells of the value function and keeps it.
+fn record(
+    trained: Option<&Trained>,
+    footing: &Footing<'_>,
+    radius: f64,
+    recorder: &mut dyn Recorder,
+) -> Result<()> {
+    let agreement = trained.and_then(|trained| trained.agreement);
+    recorder.record(&Event::ValueFunctionTrained {
+        rank_correlation: agreement.map(|agreement| agreement.rank),
+        correlation: agreement.map(|agreement| agreement.linear),
+        weight: trained.map_or(0.0, |trained| trained.weight),
+    })?;
+    match trained {
+        Some(trained) => recorder.save(Artifact::ValueFunction(trained, footing, radius)),
+        None => Ok(()),
+    }
+}
+
+/// Hands on the predictions along the trajectories: those of this run, or of the one they were taken from. Says why there
+/// are none, where there were to be.
+fn keep_predictions(
+    observer: &Observer<'_>,
+    folds: usize,
+    trajectories: &Trajectories,
+    recorder: &mut dyn Recorder,
+) -> Result<Option<String>> {
+    let units = observer.task.describe().units(Split::Validation);
+    let keeper = observer.keeper.take();
+    let kept = match (&observer.past, keeper) {
+        (Past::Trajectories(stored), _) => stored.predictions.clone().map(Ok),
+        (_, keeper) => keeper.map(|keeper| keeper.finish(folds, units)),
+    };
+    match kept {
+        Some(Ok(predictions)) => {
+            recorder.save(Artifact::Predictions(&predictions, trajectories))?;
+            Ok(None)
+        }
+        Some(Err(reason)) => {
+            recorder.record(&Event::PredictionsNotKept {
+                reason: reason.clone(),
+            })?;
+            Ok(Some(reason))
+        }
+        None => Ok(None),
     }
 }

@@ -57,7 +57,7 @@ pub struct Grid {
 pub fn survey(
     observer: &Observer<'_>,
     side: usize,
-    trajectories: &Trajectories,
+    trajectories: Option<&Trajectories>,
     function: Option<&ValueFunction>,
     ways: &[(&str, Vec<Vec<f32>>)],
     seed: u64,
@@ -134,10 +134,11 @@ pub fn survey(
 /// The plane of the trajectories alone would be the obvious one, but the search leaves it: on a9a nearly all of the way
 /// of MetricOpt is at right angles to it, and a map would show a metric that was never met.
 fn main_directions(
-    trajectories: &Trajectories,
+    trajectories: Option<&Trajectories>,
     ways: &[(&str, Vec<Vec<f32>>)],
 ) -> Option<[Vec<f32>; 2]> {
-    let dimensions = trajectories.dimensions.max(1);
+    let adapter = ways.iter().find_map(|(_, path)| path.first());
+    let dimensions = adapter.map_or(0, Vec::len).max(1);
     let mut points: Vec<f32> = Vec::new();
     for (_, path) in ways {
         let longest = path.iter().map(|phi| norm(phi)).fold(0.0, f64::max);
@@ -150,7 +151,7 @@ fn main_directions(
         }
     }
     spanned(&points, dimensions).or_else(|| {
-        let all = trajectories.points.chunks_exact(dimensions);
+        let all = trajectories?.points.chunks_exact(dimensions);
         let stride = all.len().div_ceil(MAX_POINTS).max(1);
         let points: Vec<f32> = all.step_by(stride).flatten().copied().collect();
         spanned(&points, dimensions)

@@ -59,7 +59,16 @@ pub fn gradients_key(phis: &[impl AsRef<[f32]>], batches: &[Batch<'_>]) -> Key {
 
 /// The question for metric values at adapters, on the given rows.
 pub fn values_key(phis: &[impl AsRef<[f32]>], rows: &Rows) -> Key {
-    let mut question = Question::about("values", phis);
+    on_rows("values", phis, rows)
+}
+
+/// The question for predictions at adapters, on the given rows.
+pub fn predictions_key(phis: &[impl AsRef<[f32]>], rows: &Rows) -> Key {
+    on_rows("predictions", phis, rows)
+}
+
+fn on_rows(what: &str, phis: &[impl AsRef<[f32]>], rows: &Rows) -> Key {
+    let mut question = Question::about(what, phis);
     let (part, first, second) = match rows.part {
         Part::All => (0, 0, 0),
         Part::Fold { index, count } => (1, index as u64, count as u64),
@@ -211,10 +220,11 @@ mod tests {
             rows(Part::Fold { index: 1, count: 2 }),
             rows(Part::Sample { seed: 0, size: 2 }),
             values_key(&[[0.5_f32], [-1.0]], &Rows::all(Split::Test)),
+            predictions_key(&[phi], &Rows::all(Split::Test)),
         ];
         let mut all: Vec<Key> = others.into_iter().chain(rows).chain([reference]).collect();
         all.sort_unstable();
         all.dedup();
-        assert_eq!(all.len(), 13);
+        assert_eq!(all.len(), 14);
     }
 }

@@ -11,13 +11,15 @@
 //! 5. [`acceptance`] keeps the result or the pre-trained network; [`baselines`] and the intervals of [`bootstrap`] make
 //!    the [`table`](mod@table) honest.
 //!
-//! [`memory`] lets a run that was interrupted go on. [`tune`](mod@tune) is the whole run. Vectors are plain `f32` slices: an adapter has some hundreds to some ten
+//! [`memory`] lets a run that was interrupted go on; [`past`] is what a run takes from an earlier one, and
+//! [`predictions`] what it keeps for a later one; [`budget`] bounds its queries. [`tune`](mod@tune) is the whole run. Vectors are plain `f32` slices: an adapter has some hundreds to some ten
 //! thousands of components, so that all the engine's own arithmetic is cheap beside one pass through the network, and
 //! the same bits come out whatever the device or the number of threads. Tensors begin at the task.
 
 pub mod acceptance;
 pub mod baselines;
 pub mod bootstrap;
+pub mod budget;
 pub mod calibrate;
 pub mod config;
 pub mod contender;
@@ -36,11 +38,14 @@ pub mod meter;
 pub mod mlp;
 pub mod observe;
 pub mod optimizer;
+pub mod past;
+pub mod predictions;
 pub mod profile;
 pub mod projection;
 pub mod random;
 pub mod recorder;
 pub mod statistics;
+pub mod stopping;
 pub mod table;
 pub mod threshold;
 pub mod trajectory;

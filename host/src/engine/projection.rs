@@ -61,6 +61,19 @@ impl Projection {
         Self::scaled(None, points, dimensions)
     }
 
+    /// A projection that was fitted before: its directions `[k, D]`, none for all coordinates, and its scale. None if the
+    /// directions do not fit the dimensions or the scale is not positive.
+    pub fn from_parts(directions: Option<Vec<f32>>, dimensions: usize, scale: f64) -> Option<Self> {
+        let fits = directions
+            .as_ref()
+            .is_none_or(|flat| dimensions > 0 && flat.len().is_multiple_of(dimensions));
+        (fits && scale.is_finite() && scale > 0.0).then_some(Self {
+            directions,
+            dimensions,
+            scale,
+        })
+    }
+
     /// Puts the mean root-mean-square of the coordinates to 1.
     fn scaled(directions: Option<Vec<f32>>, points: &[f32], dimensions: usize) -> Self {
         let mut this = Self {

@@ -3,18 +3,23 @@
 use metricopt_sdk::{Result, Site};
 
 use super::events::EventLog;
+use super::groundwork::Footing;
 use super::landscape::Landscape;
+use super::predictions::Predictions;
 use super::trajectory::{Interpolation, Trajectories};
-use super::value_function::ValueFunction;
+use super::trust::Trained;
 
 /// Something worth keeping that a phase made.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Artifact<'a> {
-    /// The trajectories and the metric along them.
-    Trajectories(&'a Trajectories, &'a Interpolation),
-    /// The meta-trained value function.
-    ValueFunction(&'a ValueFunction),
+    /// What the network predicts along trajectories, for other metrics later.
+    Predictions(&'a Predictions, &'a Trajectories),
+    /// The trajectories and the metric along them, with what stood before they were collected and the value of their
+    /// best point on the whole validation split.
+    Trajectories(&'a Trajectories, &'a Interpolation, &'a Footing<'a>, f64),
+    /// The meta-trained value function, with what stood before, and the largest `|phi|` it has seen.
+    ValueFunction(&'a Trained, &'a Footing<'a>, f64),
     /// The adapter that the run returns.
     Adapter(&'a [f32], &'a [Site]),
     /// What the report shows beside: the landscape, and the tuned adapter before acceptance.

@@ -188,6 +188,33 @@ pub fn collect(
     Ok(trajectories)
 }
 
+/// Observes trajectories of an earlier run, at the same points as when they were collected.
+///
+/// # Errors
+///
+/// Those of the metric and the log, or that the user asked to stop.
+pub fn observe_again(
+    observer: &Observer<'_>,
+    earlier: &Trajectories,
+    folds: usize,
+    progress: &Progress<'_>,
+    log: &mut dyn EventLog,
+) -> Result<Trajectories> {
+    let mut trajectories = Trajectories {
+        observations: vec![Vec::new(); earlier.count()],
+        ..earlier.clone()
+    };
+    for &step in &earlier.observed {
+        observer.call.check()?;
+        progress("observations", step as u64, earlier.steps as u64);
+        let phis: Vec<Vec<f32>> = (0..earlier.count())
+            .map(|k| earlier.point(k, step).to_vec())
+            .collect();
+        observe_all(observer, &phis, folds, &mut trajectories, step, log)?;
+    }
+    Ok(trajectories)
+}
+
 /// Zeros for all points, or an error that says how much memory they would take.
 fn room_for(count: usize, points: usize, dimensions: usize) -> Result<Vec<f32>> {
     let values = count

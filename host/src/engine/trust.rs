@@ -21,6 +21,7 @@ pub struct Agreement {
 }
 
 /// A value function with the grounds to trust it.
+#[derive(Clone, Debug)]
 pub struct Trained {
     /// The value function, trained on all trajectories.
     pub function: ValueFunction,

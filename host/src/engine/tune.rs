@@ -1,18 +1,21 @@
 //! The whole run: trajectories, value function, fine-tuning, the simple alternatives, and an honest table.
 
-use metricopt_sdk::{Kind, Result};
+use metricopt_sdk::{Error, Kind, Result};
 
 use super::acceptance::{Decision, accept};
-use super::baselines::Baselines;
-use super::calibrate::calibrate;
+use super::baselines::{Baselines, LeftOut};
+use super::calibrate::{Calibration, Reference, calibrate};
 use super::config::EngineConfig;
 use super::events::{Event, Progress};
 use super::finetune::{Candidate, Outcome};
-use super::groundwork::Groundwork;
+use super::groundwork::{Footing, Groundwork};
 use super::landscape::survey;
-use super::meter::{Finished, Meter};
+use super::meter::{Cost, Finished, Meter};
 use super::observe::Observer;
+use super::past::Past;
+use super::predictions::Keeper;
 use super::recorder::{Artifact, Recorder};
+use super::stopping::StopReason;
 use super::table::{MethodResult, table};
 use super::trust::Agreement;
 
@@ -44,6 +47,20 @@ pub struct Tuned {
     pub agreement: Option<Agreement>,
     /// Weight of the value gradient; 0 without a value function.
     pub value_weight: f64,
+    /// Methods that the bound on queries left no room for.
+    pub left_out: Vec<LeftOut>,
+    /// Why the predictions along the trajectories were not kept, where they were to be.
+    pub not_kept: Option<String>,
+    /// Steps of MetricOpt.
+    pub steps: usize,
+    /// Why MetricOpt ended before its last step, if it did.
+    pub stopped: Option<StopReason>,
+    /// Evaluations of the network before MetricOpt began to fine-tune.
+    pub evaluations_before: u64,
+    /// Evaluations of the network in all.
+    pub evaluations: u64,
+    /// Queries of the metric in all.
+    pub queries: u64,
 }
 
 /// Runs everything.
@@ -66,6 +83,7 @@ pub fn tune(
     let dimensions = description.dimensions();
     let mut meter = Meter::start(observer, clock);
     let mut finished: Vec<Finished> = Vec::new();
+    observer.keeper.replace(keeper(observer, config));
 
     let phi_0 = vec![0.0; dimensions];
     let pretrained = Candidate {
@@ -73,47 +91,64 @@ pub fn tune(
         phi: phi_0,
     };
     finished.push(meter.finish("pretrained", &pretrained));
+    meter.restart();
     // The folds of the acceptance test come first: if the metric has no value on one of them, no time is lost.
     let folds = config.finetune.accept_folds;
     let pretrained_folds = observer.observe(&[&pretrained.phi], folds)?.swap_remove(0);
+    let mut cost = Cost {
+        seconds: 0.0,
+        ..meter.lap()
+    };
 
-    let calibration = calibrate(observer, &config.calibration, &config.trajectories, seed)?;
+    let calibration = match observer.past.calibration() {
+        Some((width, reference)) => Calibration {
+            width,
+            reference: reference.clone(),
+            probed: Vec::new(),
+        },
+        None => calibrate(observer, &config.calibration, &config.trajectories, seed)?,
+    };
     let width = calibration.width;
+    let is_measured = matches!(observer.past, Past::Nothing) && config.calibration.width.is_none();
     recorder.record(&Event::Calibrated {
         width,
-        measured: config.calibration.width.is_none(),
-        loss: calibration.loss,
-        probed: calibration.probed,
+        measured: is_measured,
+        loss: calibration.reference.loss,
+        probed: calibration.probed.clone(),
     })?;
 
-    let baselines = Baselines {
-        observer,
-        config,
-        pretrained: &pretrained,
-        width,
-        seed,
-        progress,
-    };
-    let alternatives = baselines.run_all(kind, description.classes, &mut meter, recorder)?;
-    finished.extend(alternatives.finished);
-
     meter.restart();
-    let groundwork = Groundwork::lay(
-        observer,
-        config,
-        &pretrained,
-        width,
-        seed,
-        clock,
-        progress,
-        recorder,
-    )?;
+    let footing = Footing {
+        pretrained: &pretrained,
+        folds: Some(&pretrained_folds),
+        calibration: &calibration,
+    };
+    let groundwork = Groundwork::lay(observer, config, &footing, seed, clock, progress, recorder)?;
+    let before = observer.evaluations.get();
+    recorder.record(&Event::MetaTestingBegun {
+        queries: observer.queries.get(),
+        evaluations: before,
+    })?;
+    if let Some((_, reference)) = observer.past.calibration() {
+        let here = Reference::measure(observer, &config.calibration, seed)?;
+        if !reference.is_of_same_network(&here) {
+            return Err(another_network(reference, &here));
+        }
+    }
     let search = (config.finetune.es.pairs > 0).then_some(&config.finetune.es);
-    let Outcome { best, last, path } = groundwork.tune(
+    let Outcome {
+        best,
+        last,
+        path,
+        tested,
+        steps,
+        stopped,
+    } = groundwork.tune(
         observer,
         "metricopt",
         &config.finetune,
         search,
+        Some(&pretrained_folds),
         progress,
         recorder,
     )?;
@@ -122,6 +157,7 @@ pub fn tune(
         observer,
         &pretrained_folds,
         &best.phi,
+        tested.as_ref(),
         config.finetune.accept_t,
     )?;
     recorder.record(&Event::Decided {
@@ -135,22 +171,37 @@ pub fn tune(
         &pretrained
     };
     recorder.save(Artifact::Adapter(&kept.phi, &description.sites))?;
-    let mut metricopt = meter.finish("metricopt", kept);
-    // The folds of the pre-trained network, observed at the very start.
-    metricopt.queries += 1;
+    cost += meter.cost();
+    let metricopt = Finished {
+        queries: cost.queries,
+        seconds: cost.seconds,
+        ..meter.finish("metricopt", kept)
+    };
+
+    // They come last, so that a bound on queries leaves out alternatives before it cuts the method short.
+    let alternatives = Baselines {
+        observer,
+        config,
+        pretrained: &pretrained,
+        width,
+        seed,
+        progress,
+    }
+    .run_all(kind, description.classes, &mut meter, recorder)?;
+    finished.extend(alternatives.finished);
     finished.push(metricopt);
 
     let methods = table(observer, kind, config, seed, finished, progress, recorder)?;
     let trained = groundwork.trained.as_ref();
     let function = trained.map(|trained| &trained.function);
-    let ways = [
-        ("loss-only", alternatives.loss_only_path),
-        ("metricopt", path),
-    ];
+    let mut ways = vec![("metricopt", path)];
+    if !alternatives.loss_only_path.is_empty() {
+        ways.insert(0, ("loss-only", alternatives.loss_only_path));
+    }
     let landscape = survey(
         observer,
         config.report.landscape,
-        &groundwork.trajectories,
+        groundwork.trajectories.as_ref(),
         function,
         &ways,
         seed,
@@ -177,5 +228,28 @@ pub fn tune(
         width,
         agreement: trained.and_then(|trained| trained.agreement),
         value_weight: trained.map_or(0.0, |trained| trained.weight),
+        left_out: alternatives.left_out,
+        not_kept: groundwork.not_kept,
+        steps,
+        stopped,
+        evaluations_before: before,
+        evaluations: observer.evaluations.get(),
+        queries: observer.queries.get(),
     })
+}
+
+/// Takes the predictions along trajectories that are collected, if any are to be kept.
+fn keeper(observer: &Observer<'_>, config: &EngineConfig) -> Option<Keeper> {
+    let mebibytes = config.observation.keep_predictions_mib;
+    let collects = matches!(observer.past, Past::Nothing);
+    (collects && mebibytes > 0).then(|| Keeper::new(mebibytes))
+}
+
+fn another_network(earlier: &Reference, here: &Reference) -> Error {
+    Error::data(format!(
+        "the earlier run had another pre-trained network or other data: its surrogate loss on the same validation rows \
+         was {}, and is {} with another gradient",
+        earlier.loss, here.loss
+    ))
+    .hint("collect anew, without `--trajectories` and `--value-function`")
 }

@@ -105,6 +105,54 @@ impl TrainingSet {
         }
     }
 
+    /// A set that was projected before: coordinates row-major `[K, T + 1, inputs]`, standardised means and deviations
+    /// `[K, T + 1]`. None if they do not fit together.
+    pub fn from_parts(
+        x: &[f32],
+        means: &[f64],
+        deviations: &[f64],
+        points: usize,
+        inputs: usize,
+    ) -> Option<Self> {
+        let fits = points > 0
+            && inputs > 0
+            && means.len().is_multiple_of(points)
+            && deviations.len() == means.len()
+            && means.len().checked_mul(inputs) == Some(x.len());
+        let trajectories = x
+            .chunks(points.checked_mul(inputs)?.max(1))
+            .zip(means.chunks(points.max(1)))
+            .zip(deviations.chunks(points.max(1)))
+            .map(|((x, means), deviations)| Points {
+                x: x.to_vec(),
+                means: means.to_vec(),
+                deviations: deviations.to_vec(),
+            });
+        fits.then(|| Self {
+            trajectories: trajectories.collect(),
+        })
+    }
+
+    /// Number of trajectories.
+    pub fn count(&self) -> usize {
+        self.trajectories.len()
+    }
+
+    /// Coordinates of all points, row-major `[K, T + 1, inputs]`.
+    pub fn coordinates(&self) -> impl Iterator<Item = f32> {
+        self.trajectories
+            .iter()
+            .flat_map(|points| points.x.iter().copied())
+    }
+
+    /// Standardised metric and its deviation at all points, `[K, T + 1]`.
+    pub fn targets(&self) -> impl Iterator<Item = (f64, f64)> {
+        self.trajectories.iter().flat_map(|points| {
+            let deviations = points.deviations.iter().copied();
+            points.means.iter().copied().zip(deviations)
+        })
+    }
+
     /// A random point: its coordinates and standardised metric.
     pub fn draw(&self, inputs: usize, rng: &mut Stream) -> Option<(&[f32], f64)> {
         if self.trajectories.is_empty() {

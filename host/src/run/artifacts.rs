@@ -4,12 +4,23 @@ use metricopt_sdk::{Error, Result, Site};
 use safetensors::{Dtype, tensor::TensorView};
 use std::collections::HashMap;
 
+use super::identity::Identity;
+use super::stored::digest_of;
+use crate::engine::groundwork::Footing;
 use crate::engine::landscape::Landscape;
+use crate::engine::predictions::Predictions;
 use crate::engine::trajectory::{Interpolation, Trajectories};
-use crate::engine::value_function::ValueFunction;
+use crate::engine::trust::Trained;
 
-/// Version of all four formats.
+/// Version of all five formats.
 const VERSION: &str = "1";
+
+pub(super) const TRAJECTORIES: &str = "trajectories.safetensors";
+pub(super) const PREDICTIONS: &str = "predictions.safetensors";
+pub(super) const VALUE_FUNCTION: &str = "value_function.safetensors";
+
+/// The tensor that ties predictions to their trajectories.
+pub(super) const POINTS: &str = "points_sha256";
 
 /// Tensors on their way into a file.
 #[derive(Default)]
@@ -47,6 +58,25 @@ impl Tensors {
         let bytes = values.into_iter().flat_map(i64::to_le_bytes).collect();
         self.0
             .push((name.into(), Dtype::I64, shape.to_vec(), bytes));
+    }
+
+    /// What another run needs to know before it uses the file: `identity`, `width` f64 `[1]`, and the pre-trained network
+    /// by `pretrained_loss` f64 `[1]` and `pretrained_gradient` f32 `[D]` on validation rows.
+    fn footing(&mut self, footing: &Footing<'_>, identity: &Identity) -> Result<()> {
+        let json = serde_json::to_vec(identity)
+            .map_err(|error| Error::failed(format!("cannot write what a run is about: {error}")))?;
+        self.0
+            .push(("identity".to_owned(), Dtype::U8, vec![json.len()], json));
+        let calibration = footing.calibration;
+        self.f64("width", &[1], [calibration.width]);
+        self.f64("pretrained_loss", &[1], [calibration.reference.loss]);
+        let gradient = &calibration.reference.gradient;
+        self.f32(
+            "pretrained_gradient",
+            &[gradient.len()],
+            gradient.iter().copied(),
+        );
+        Ok(())
     }
 
     fn file(&self, format: &str) -> Result<Vec<u8>> {
@@ -144,7 +174,10 @@ pub fn report_file(landscape: &Landscape, tuned: &[f32], sites: &[Site]) -> Resu
 /// `trajectories.safetensors`: `points` f32 `[K, T + 1, D]`; `observed_steps` i64 `[O]`; `observations` f64
 /// `[K, O, folds]`, natural values; `interpolated_mean` and `interpolated_deviation` f64 `[K, T + 1]`, signed and
 /// standardised by `standard_mean` and `standard_deviation` f64 `[1]`; `learning_rates` and `start_sd` f64 `[K]`;
-/// `class_weights` f32 `[K, C]`.
+/// `class_weights` f32 `[K, C]`. So that another run can go on from here: `identity` u8, JSON, what the run is about;
+/// `width` f64 `[1]`; `pretrained_loss` f64 `[1]` and `pretrained_gradient` f32 `[D]`, by which networks are told apart;
+/// `pretrained_validation` f64 `[1]`, `pretrained_folds` f64 `[accept_folds]` and `best_validation` f64 `[1]`, natural
+/// values of `phi_0` and of the best point.
 ///
 /// # Errors
 ///
@@ -152,6 +185,9 @@ pub fn report_file(landscape: &Landscape, tuned: &[f32], sites: &[Site]) -> Resu
 pub fn trajectories_file(
     trajectories: &Trajectories,
     interpolation: &Interpolation,
+    footing: &Footing<'_>,
+    best: f64,
+    identity: &Identity,
 ) -> Result<Vec<u8>> {
     let (k, points) = (trajectories.count(), trajectories.steps + 1);
     let folds = trajectories
@@ -220,17 +256,63 @@ pub fn trajectories_file(
             .iter()
             .flat_map(|settings| settings.class_weights.iter().copied()),
     );
+    tensors.footing(footing, identity)?;
+    let pretrained = footing.pretrained.validation;
+    tensors.f64("pretrained_validation", &[1], [pretrained]);
+    let folds = footing.folds.map_or(&[][..], |observed| &observed.folds);
+    tensors.f64("pretrained_folds", &[folds.len()], folds.iter().copied());
+    tensors.f64("best_validation", &[1], [best]);
     tensors.file("trajectories")
+}
+
+/// `predictions.safetensors`: what the network predicts for every observed adapter. `places` i64 `[P, 2]`, trajectory and
+/// step of each adapter, -1 for `phi_0` where no trajectory passes it; `folds` and `units` i64 `[1]`, observation folds and
+/// units of the validation split; `points_sha256` u8 `[32]`, of `points` in the `trajectories.safetensors` it belongs to.
+/// For every part (`all`, or `fold.I.N` for fold I of N): `adapters/PART` i64 `[A]`, the adapters; for every tensor of the
+/// task `PART/index/NAME` i64 `[A]` and `PART/tensor/N/NAME`, where the index says which N is that of an adapter: what is
+/// the same for all adapters stands there once.
+///
+/// # Errors
+///
+/// If an adapter is on no trajectory.
+pub fn predictions_file(predictions: &Predictions, trajectories: &Trajectories) -> Result<Vec<u8>> {
+    let dimensions = trajectories.dimensions.max(1);
+    let mut places = HashMap::new();
+    for (at, point) in trajectories.points.chunks_exact(dimensions).enumerate() {
+        let point: Vec<u32> = point.iter().map(|x| x.to_bits()).collect();
+        let steps = trajectories.steps + 1;
+        places.entry(point).or_insert([at / steps, at % steps]);
+    }
+    let place = |phi: &[f32]| {
+        let bits: Vec<u32> = phi.iter().map(|x| x.to_bits()).collect();
+        places.get(&bits).copied()
+    };
+    let mut tensors = Tensors(predictions.entries(place)?);
+    let digest = digest_of(trajectories);
+    tensors
+        .0
+        .push((POINTS.to_owned(), Dtype::U8, vec![digest.len()], digest));
+    tensors.file("predictions")
 }
 
 /// `value_function.safetensors`: `weights` f32, flat, layer by layer a matrix `[in, out]` and a bias `[out]`; `widths`
 /// i64, inputs and hidden layers; `directions` f32 `[k, D]`, absent for raw input; `input_scale`, `standard_mean` and
-/// `standard_deviation` f64 `[1]`. It predicts the signed metric, standardised; lower is better.
+/// `standard_deviation` f64 `[1]`. It predicts the signed metric, standardised; lower is better. So that another run can
+/// begin with it: `replay_inputs` f32 `[K, T + 1, inputs]`, `replay_mean` and `replay_deviation` f64 `[K, T + 1]`, its
+/// training points; `weight` f64 `[1]`; `agreement` f64 `[2]`, rank and linear correlation, empty if not measured; `radius`
+/// f64 `[1]`, the largest `|phi|` it has seen; and `identity`, `width`, `pretrained_loss` and `pretrained_gradient` as in
+/// `trajectories.safetensors`.
 ///
 /// # Errors
 ///
 /// If the tensors do not fit together.
-pub fn value_function_file(function: &ValueFunction) -> Result<Vec<u8>> {
+pub fn value_function_file(
+    trained: &Trained,
+    footing: &Footing<'_>,
+    radius: f64,
+    identity: &Identity,
+) -> Result<Vec<u8>> {
+    let function = &trained.function;
     let mut tensors = Tensors::default();
     let weights = function.mlp.weights();
     tensors.f32("weights", &[weights.len()], weights.iter().copied());
@@ -251,5 +333,29 @@ pub fn value_function_file(function: &ValueFunction) -> Result<Vec<u8>> {
     tensors.f64("input_scale", &[1], [projection.scale()]);
     tensors.f64("standard_mean", &[1], [function.mean]);
     tensors.f64("standard_deviation", &[1], [function.deviation]);
+    let (count, inputs) = (trained.set.count(), projection.outputs());
+    let points = trained.set.targets().count() / count.max(1);
+    tensors.f32(
+        "replay_inputs",
+        &[count, points, inputs],
+        trained.set.coordinates(),
+    );
+    let targets = || trained.set.targets();
+    tensors.f64(
+        "replay_mean",
+        &[count, points],
+        targets().map(|target| target.0),
+    );
+    tensors.f64(
+        "replay_deviation",
+        &[count, points],
+        targets().map(|target| target.1),
+    );
+    tensors.f64("weight", &[1], [trained.weight]);
+    let agreement = trained.agreement.map(|found| [found.rank, found.linear]);
+    let agreement = agreement.as_ref().map_or(&[][..], |found| &found[..]);
+    tensors.f64("agreement", &[agreement.len()], agreement.iter().copied());
+    tensors.f64("radius", &[1], [radius]);
+    tensors.footing(footing, identity)?;
     tensors.file("value-function")
 }

@@ -6,9 +6,13 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::artifacts::{adapter_file, report_file, trajectories_file, value_function_file};
+use super::artifacts::{
+    PREDICTIONS, TRAJECTORIES, VALUE_FUNCTION, adapter_file, predictions_file, report_file,
+    trajectories_file, value_function_file,
+};
 use super::checkpoint;
 use super::growing::GrowingFile;
+use super::identity::Identity;
 use super::metrics_table::MetricsTable;
 use super::scalars::Reader;
 use super::tensorboard::{self, EventFiles};
@@ -38,6 +42,8 @@ pub struct RunDirectory {
     /// Folders that this run made, the innermost first.
     made: Vec<PathBuf>,
     resumed: bool,
+    /// What its files are about, once the task is open.
+    identity: Option<Identity>,
 }
 
 #[derive(Serialize)]
@@ -155,7 +161,18 @@ impl RunDirectory {
             path,
             made,
             resumed: false,
+            identity: None,
         })
+    }
+
+    /// Says what the files are about that other runs may use.
+    pub fn identify(&mut self, identity: Identity) {
+        self.identity = Some(identity);
+    }
+
+    fn identity(&self) -> Result<&Identity> {
+        let identity = self.identity.as_ref();
+        identity.ok_or_else(|| Error::failed("a run directory was not told what its run is about"))
     }
 
     /// Where it is.
@@ -299,17 +316,17 @@ impl EventLog for RunDirectory {
 impl Recorder for RunDirectory {
     fn save(&mut self, artifact: Artifact<'_>) -> Result<()> {
         match artifact {
-            Artifact::Trajectories(trajectories, interpolation) => {
-                self.write(
-                    "trajectories.safetensors",
-                    &trajectories_file(trajectories, interpolation)?,
-                )?;
+            Artifact::Predictions(predictions, trajectories) => {
+                self.write(PREDICTIONS, &predictions_file(predictions, trajectories)?)?;
             }
-            Artifact::ValueFunction(function) => {
-                self.write(
-                    "value_function.safetensors",
-                    &value_function_file(function)?,
-                )?;
+            Artifact::Trajectories(trajectories, interpolation, footing, best) => {
+                let identity = self.identity()?;
+                let file = trajectories_file(trajectories, interpolation, footing, best, identity)?;
+                self.write(TRAJECTORIES, &file)?;
+            }
+            Artifact::ValueFunction(trained, footing, radius) => {
+                let file = value_function_file(trained, footing, radius, self.identity()?)?;
+                self.write(VALUE_FUNCTION, &file)?;
             }
             Artifact::Adapter(phi, sites) => {
                 self.write("adapter.safetensors", &adapter_file(phi, sites)?)?;

@@ -6,14 +6,20 @@ mod comparison;
 mod comparison_directory;
 mod directory;
 mod growing;
+mod identity;
 mod metrics_table;
 mod scalars;
+mod stored;
 mod summary;
 mod tensorboard;
 mod text_table;
 
-pub use artifacts::{adapter_file, report_file, trajectories_file, value_function_file};
+pub use artifacts::{
+    adapter_file, predictions_file, report_file, trajectories_file, value_function_file,
+};
 pub use comparison::{Comparison, Row, Spread, Versus};
 pub use comparison_directory::ComparisonDirectory;
 pub use directory::{Remains, RunDirectory, write_whole};
-pub use summary::{MetricSummary, Summary};
+pub use identity::{Identity, TaskDescription};
+pub use stored::{StoredRun, StoredValueFunction};
+pub use summary::{MetricSummary, Reused, Summary};

@@ -98,7 +98,21 @@ impl Reader {
                 queries,
             } => vec![self.of_method(method, *step, *queries, [("validation", *validation)])],
             // A reason, without a number.
-            Event::LandscapeLeftOut { .. } => Vec::new(),
+            Event::LandscapeLeftOut { .. }
+            | Event::PredictionsNotKept { .. }
+            | Event::MethodLeftOut { .. }
+            | Event::Stopped { .. } => Vec::new(),
+            Event::MetaTestingBegun {
+                queries,
+                evaluations,
+            } => vec![Reading {
+                queries: Some(*queries),
+                ..phase(
+                    "meta-testing",
+                    None,
+                    [("network_evaluations_before", *evaluations as f64)],
+                )
+            }],
             Event::Finished {
                 method,
                 validation,

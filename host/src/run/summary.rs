@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::text_table::align;
 use crate::engine::acceptance::Decision;
+use crate::engine::stopping::StopReason;
 use crate::engine::tune::{Reading, Tuned};
 
 /// Version of `summary.json`.
@@ -37,6 +38,55 @@ pub struct Summary {
     tuned: TunedSummary,
     value_function: ValueFunctionSummary,
     width: f64,
+    /// What was taken from an earlier run, if anything was.
+    reused: Option<Reused>,
+    queries: QueriesSummary,
+    network_evaluations: EvaluationsSummary,
+    finetuning: FinetuningSummary,
+    left_out: Vec<LeftOutSummary>,
+}
+
+/// What was taken from an earlier run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Reused {
+    /// `trajectories` or `value-function`.
+    pub what: &'static str,
+    /// Its directory or file, as given.
+    pub from: String,
+    /// Hashes of the files.
+    pub sha256: String,
+    /// The metric of that run.
+    pub metric: String,
+}
+
+/// Queries of the metric by the whole run.
+#[derive(Clone, Debug, Serialize)]
+struct QueriesSummary {
+    total: u64,
+    /// The bound on them, if there is one.
+    most: Option<u64>,
+}
+
+/// Evaluations of the network: adapters, once for each set of rows.
+#[derive(Clone, Debug, Serialize)]
+struct EvaluationsSummary {
+    before_finetuning: u64,
+    total: u64,
+}
+
+/// How far MetricOpt came.
+#[derive(Clone, Debug, Serialize)]
+struct FinetuningSummary {
+    steps: usize,
+    /// Why it ended before its last step.
+    stopped: Option<StopReason>,
+}
+
+/// A method that the bound on queries left no room for.
+#[derive(Clone, Debug, Serialize)]
+struct LeftOutSummary {
+    method: &'static str,
+    reason: String,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -81,7 +131,15 @@ struct ValueFunctionSummary {
 
 impl Summary {
     /// Collects the results of a run.
-    pub fn new(plugin: &str, task: &str, metric: MetricSummary, seed: u64, tuned: &Tuned) -> Self {
+    pub fn new(
+        plugin: &str,
+        task: &str,
+        metric: MetricSummary,
+        seed: u64,
+        tuned: &Tuned,
+        reused: Option<Reused>,
+        most_queries: Option<u64>,
+    ) -> Self {
         let reading = |reading: &Reading| ReadingSummary {
             validation: reading.validation,
             test: reading.test,
@@ -120,6 +178,27 @@ impl Summary {
                 weight: tuned.value_weight,
             },
             width: tuned.width,
+            reused,
+            queries: QueriesSummary {
+                total: tuned.queries,
+                most: most_queries,
+            },
+            network_evaluations: EvaluationsSummary {
+                before_finetuning: tuned.evaluations_before,
+                total: tuned.evaluations,
+            },
+            finetuning: FinetuningSummary {
+                steps: tuned.steps,
+                stopped: tuned.stopped,
+            },
+            left_out: tuned
+                .left_out
+                .iter()
+                .map(|left_out| LeftOutSummary {
+                    method: left_out.method,
+                    reason: left_out.reason.clone(),
+                })
+                .collect(),
             metric,
         }
     }
@@ -160,13 +239,46 @@ impl Summary {
             Direction::Maximise => "higher is better",
         };
         format!(
-            "{} ({aim}), task {}, seed {}\n\n{}\n{}",
+            "{} ({aim}), task {}, seed {}\n\n{}\n{}{}",
             self.metric.name,
             self.task,
             self.seed,
             align(&rows),
+            self.remarks(),
             self.verdict
         )
+    }
+
+    /// What the table has to say beside its rows, a line each.
+    fn remarks(&self) -> String {
+        let mut lines = Vec::new();
+        if let Some(reused) = &self.reused {
+            let what = match reused.what {
+                "trajectories" => "the trajectories are",
+                _ => "the value function is",
+            };
+            lines.push(format!(
+                "{what} from `{}`, a run for {}",
+                reused.from, reused.metric
+            ));
+        }
+        if let Some(reason) = self.finetuning.stopped {
+            let steps = self.finetuning.steps;
+            lines.push(format!(
+                "metricopt stopped after {steps} steps: {}",
+                reason.words()
+            ));
+        }
+        for left_out in &self.left_out {
+            lines.push(format!(
+                "left out: {} ({})",
+                left_out.method, left_out.reason
+            ));
+        }
+        if let Some(most) = self.queries.most {
+            lines.push(format!("{} of {most} queries asked", self.queries.total));
+        }
+        lines.iter().map(|line| format!("{line}\n")).collect()
     }
 }
 

@@ -23,6 +23,7 @@ mod report;
 mod reproduce;
 mod results;
 mod resume;
+mod reuse;
 mod score;
 mod slow;
 mod structure;

@@ -306,6 +306,27 @@ impl Tensors {
         shapes
     }
 
+    /// The whole file.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Names of all tensors, sorted.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let file = self.file();
+        let mut names: Vec<String> = file.names().into_iter().map(str::to_owned).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// The same file without one of its tensors.
+    pub(crate) fn without(&self, name: &str) -> Vec<u8> {
+        let (_, metadata) = SafeTensors::read_metadata(&self.0).unwrap();
+        let file = self.file();
+        let rest = file.iter().filter(|(other, _)| *other != name);
+        safetensors::serialize(rest, metadata.metadata().clone()).unwrap()
+    }
+
     /// The values of an f32 tensor.
     pub(crate) fn f32(&self, name: &str) -> Vec<f32> {
         let file = self.file();
