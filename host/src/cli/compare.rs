@@ -68,6 +68,7 @@ Methods:
   value-function      loss and value function, without search
   metricopt-sgd       loss, value function and Guided-ES, with SGD
   metricopt-adam      the same with Adam
+  metricopt-learned   the same with Adam and a learned correction, meta-trained on the trajectories
 
 Examples:
   host compare --plugin tabular --seeds 8

@@ -27,6 +27,8 @@ pub enum Event {
         correlation: Option<f64>,
         weight: f64,
     },
+    /// The learned optimizer was meta-trained; the mean change of its objective along the unrolls of each iteration.
+    OptimizerLearned { objective_changes: Vec<f64> },
     /// One step of fine-tuning.
     Step {
         method: String,

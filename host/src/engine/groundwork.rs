@@ -1,15 +1,22 @@
 //! What MetricOpt pays for before it fine-tunes: trajectories, their best point, and the value function.
 
-use metricopt_sdk::Result;
+use metricopt_sdk::{Batch, Result, Split};
+use rand::RngExt;
 
-use super::config::{EngineConfig, EsConfig, FinetuneConfig, Start};
+use super::config::{EngineConfig, EsConfig, FinetuneConfig, OptimizerKind, Start};
 use super::events::{Event, Progress};
 use super::finetune::{Candidate, Method, Outcome, Setting, finetune};
+use super::learned_optimizer::UpdateRule;
 use super::meter::{Cost, Meter};
 use super::observe::Observer;
+use super::optimizer_training::{Practice, Slope, train};
+use super::random::{Stream, stream_seed};
 use super::recorder::{Artifact, Recorder};
-use super::trajectory::{Trajectories, collect, diversify, interpolate_observations};
+use super::trajectory::{
+    Trajectories, check_gradient, collect, diversify, interpolate_observations,
+};
 use super::trust::{Trained, train_and_measure};
+use super::value_function::Scratch;
 
 /// Everything that is learned from trajectories, once for all methods that use it.
 pub struct Groundwork {
@@ -100,7 +107,93 @@ impl Groundwork {
         })
     }
 
-    /// Fine-tunes along loss, value function and, if given, the search.
+    /// Meta-trains the learned optimizer for fine-tuning with this configuration, unless one is given; none without a value
+    /// function, which stands in for the metric. Takes no query.
+    ///
+    /// # Errors
+    ///
+    /// Those of the task and the recorder, or that the user asked to stop.
+    fn learn_optimizer(
+        &self,
+        observer: &Observer<'_>,
+        config: &FinetuneConfig,
+        progress: &Progress<'_>,
+        recorder: &mut dyn Recorder,
+    ) -> Result<Option<UpdateRule>> {
+        if let Some(given) = &config.learned.given {
+            return Ok(Some(given.clone()));
+        }
+        let Some(trained) = &self.trained else {
+            return Ok(None);
+        };
+        let practice = Practice {
+            config,
+            trust: trained.weight,
+            learning_rate: self.width * config.peak_learning_rate(),
+            radius: self.radius(config),
+            pool: observer.pool,
+            seed: self.seed,
+        };
+        let trajectories = &self.trajectories;
+        // Every other run starts where trajectories do, as fine-tuning will.
+        let mut start = |member: usize, rng: &mut Stream| {
+            let k = rng.random_range(0..trajectories.count());
+            let t = rng.random_range(0..=trajectories.steps);
+            let t = if member.is_multiple_of(2) { 0 } else { t };
+            trajectories.point(k, t).to_vec()
+        };
+        let mut scratch = Scratch::default();
+        let mut terrain = |phis: &[&[f32]], number: u64| {
+            let batches: Vec<Batch<'_>> = (0..phis.len() as u64)
+                .map(|member| Batch {
+                    split: Split::Train,
+                    seed: stream_seed(self.seed, "practice batches", member),
+                    step: number,
+                    size: config.batch_size,
+                    fraction: 1.0,
+                    class_weights: &[],
+                })
+                .collect();
+            let (losses, flat) = observer.gradients(phis, &batches)?;
+            let dimensions = trajectories.dimensions;
+            check_gradient(&flat, phis.len() * dimensions)?;
+            let gradients = flat.chunks_exact(dimensions);
+            let slopes = phis.iter().zip(losses).zip(gradients);
+            Ok(slopes
+                .map(|((phi, loss), gradient)| {
+                    let (value, value_gradient) = trained.function.slope(phi, &mut scratch);
+                    Slope {
+                        loss,
+                        loss_gradient: gradient.to_vec(),
+                        value,
+                        value_gradient,
+                    }
+                })
+                .collect())
+        };
+        let total = config.learned.iterations as u64;
+        progress("learned optimizer", 0, total);
+        let learnt = train(practice, &mut start, &mut terrain, &mut |iteration| {
+            progress("learned optimizer", iteration as u64, total);
+            observer.call.check()
+        })?;
+        recorder.record(&Event::OptimizerLearned {
+            objective_changes: learnt.changes,
+        })?;
+        recorder.save(Artifact::Optimizer(&learnt.rule))?;
+        Ok(Some(learnt.rule))
+    }
+
+    /// Largest `|phi|` that fine-tuning may reach.
+    fn radius(&self, config: &FinetuneConfig) -> f64 {
+        match config.trust_region {
+            0.0 => f64::INFINITY,
+            multiple => multiple * self.trajectories.radius(),
+        }
+    }
+
+    /// Fine-tunes along loss, value function and, if given, the search; meta-trains the optimizer before if it is a learned
+    /// one.
     ///
     /// # Errors
     ///
@@ -122,11 +215,12 @@ impl Groundwork {
             start,
             candidates: &self.candidates,
             width: self.width,
-            radius: match config.trust_region {
-                0.0 => f64::INFINITY,
-                multiple => multiple * self.trajectories.radius(),
-            },
+            radius: self.radius(config),
             seed: self.seed,
+        };
+        let rule = match config.optimizer {
+            OptimizerKind::Learned => self.learn_optimizer(observer, config, progress, recorder)?,
+            OptimizerKind::Sgd | OptimizerKind::Adam => None,
         };
         let mut method = Method {
             value: self
@@ -134,6 +228,7 @@ impl Groundwork {
                 .as_ref()
                 .map(|trained| (trained.function.clone(), &trained.set, trained.weight)),
             search,
+            rule: rule.as_ref(),
             ..Method::loss_only(name)
         };
         finetune(observer, config, &mut method, &setting, progress, recorder)

@@ -4,6 +4,7 @@ use metricopt_sdk::{Result, Site};
 
 use super::events::EventLog;
 use super::landscape::Landscape;
+use super::learned_optimizer::UpdateRule;
 use super::trajectory::{Interpolation, Trajectories};
 use super::value_function::ValueFunction;
 
@@ -15,6 +16,8 @@ pub enum Artifact<'a> {
     Trajectories(&'a Trajectories, &'a Interpolation),
     /// The meta-trained value function.
     ValueFunction(&'a ValueFunction),
+    /// The learned optimizer.
+    Optimizer(&'a UpdateRule),
     /// The adapter that the run returns.
     Adapter(&'a [f32], &'a [Site]),
     /// What the report shows beside: the landscape, and the tuned adapter before acceptance.

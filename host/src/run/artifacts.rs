@@ -5,10 +5,11 @@ use safetensors::{Dtype, tensor::TensorView};
 use std::collections::HashMap;
 
 use crate::engine::landscape::Landscape;
+use crate::engine::learned_optimizer::UpdateRule;
 use crate::engine::trajectory::{Interpolation, Trajectories};
 use crate::engine::value_function::ValueFunction;
 
-/// Version of all four formats.
+/// Version of all these formats.
 const VERSION: &str = "1";
 
 /// Tensors on their way into a file.
@@ -252,4 +253,20 @@ pub fn value_function_file(function: &ValueFunction) -> Result<Vec<u8>> {
     tensors.f64("standard_mean", &[1], [function.mean]);
     tensors.f64("standard_deviation", &[1], [function.deviation]);
     tensors.file("value-function")
+}
+
+/// `optimizer.safetensors`: `weights` f32, flat: a recurrent matrix `[inputs + hidden + 1, 3 hidden]` with columns for reset
+/// gate, update gate and candidate, and a head `[hidden + 1, outputs]`, each with its bias last; `shape` i64, the numbers of
+/// weights, inputs, hidden units and outputs.
+///
+/// # Errors
+///
+/// If the tensors do not fit together.
+pub fn optimizer_file(rule: &UpdateRule) -> Result<Vec<u8>> {
+    let mut tensors = Tensors::default();
+    let weights = rule.weights();
+    tensors.f32("weights", &[weights.len()], weights.iter().copied());
+    let shape = UpdateRule::SHAPE.map(|n| n as i64);
+    tensors.i64("shape", &[shape.len()], shape);
+    tensors.file("optimizer")
 }

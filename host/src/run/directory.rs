@@ -6,7 +6,9 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::artifacts::{adapter_file, report_file, trajectories_file, value_function_file};
+use super::artifacts::{
+    adapter_file, optimizer_file, report_file, trajectories_file, value_function_file,
+};
 use super::checkpoint;
 use super::growing::GrowingFile;
 use super::metrics_table::MetricsTable;
@@ -310,6 +312,9 @@ impl Recorder for RunDirectory {
                     "value_function.safetensors",
                     &value_function_file(function)?,
                 )?;
+            }
+            Artifact::Optimizer(rule) => {
+                self.write("optimizer.safetensors", &optimizer_file(rule)?)?;
             }
             Artifact::Adapter(phi, sites) => {
                 self.write("adapter.safetensors", &adapter_file(phi, sites)?)?;

@@ -98,7 +98,7 @@ impl Reader {
                 queries,
             } => vec![self.of_method(method, *step, *queries, [("validation", *validation)])],
             // A reason, without a number.
-            Event::LandscapeLeftOut { .. } => Vec::new(),
+            Event::LandscapeLeftOut { .. } | Event::OptimizerLearned { .. } => Vec::new(),
             Event::Finished {
                 method,
                 validation,

@@ -1,0 +1,313 @@
+//! How the learned optimizer is meta-trained: a population of practice runs, in which the value function stands in for
+//! the metric.
+//!
+//! Practice runs are runs of fine-tuning in small: they start at points of the trajectories, follow the same signals at
+//! the same learning rates and stay in the same trust region. They are cut into short unrolls; after each, the objective
+//! along it is followed back to the weights of the update rule, with the signals taken as constants (truncated
+//! backpropagation through time as in Andrychowicz et al. 2016, section 2.1). Memories go on from unroll to unroll, so that
+//! late steps are practised in the state that they will meet. No metric is queried.
+
+use metricopt_sdk::Result;
+use rayon::prelude::*;
+
+use super::config::FinetuneConfig;
+use super::finetune::{combine, keep_within, metric_direction, usual_length};
+use super::gru::HIDDEN;
+use super::learned_optimizer::{Felt, LearnedOptimizer, Signals, UpdateRule};
+use super::optimizer::{Adam, cosine};
+use super::random::{Stream, stream};
+use super::vector::norm;
+
+/// Most coordinates of an adapter that are followed back; each has a say in the same weights, so that a sample does.
+const MAX_WATCHED: usize = 256;
+
+/// Surrogate loss and value function at an adapter.
+#[derive(Clone, Debug)]
+pub struct Slope {
+    /// The loss on a minibatch.
+    pub loss: f64,
+    /// Its gradient `[D]`.
+    pub loss_gradient: Vec<f32>,
+    /// Predicted signed, standardised metric.
+    pub value: f64,
+    /// Its gradient `[D]`.
+    pub value_gradient: Vec<f32>,
+}
+
+/// Tells the slopes at the adapters of a population, on the minibatches of the given number.
+pub type Terrain<'a> = dyn FnMut(&[&[f32]], u64) -> Result<Vec<Slope>> + 'a;
+
+/// What practice has in common with the runs it is for.
+#[derive(Clone, Copy)]
+pub struct Practice<'a> {
+    /// Steps, `lambda`, and the settings of the meta-training.
+    pub config: &'a FinetuneConfig,
+    /// Weight of the value gradient, 0 to 1.
+    pub trust: f64,
+    /// Peak learning rate, width applied.
+    pub learning_rate: f64,
+    /// Largest `|phi|`; infinite for no bound.
+    pub radius: f64,
+    /// Threads for the population.
+    pub pool: &'a rayon::ThreadPool,
+    /// Seed of starts and first weights.
+    pub seed: u64,
+}
+
+/// An update rule, and how it came about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Learnt {
+    /// The update rule.
+    pub rule: UpdateRule,
+    /// Mean change of the objective along the unrolls of each iteration; lower is better.
+    pub changes: Vec<f64>,
+}
+
+/// Meta-trains an update rule. `start` draws an adapter to begin at, for a member of the population.
+///
+/// # Errors
+///
+/// Those of the terrain and of `progress`, which hears the number of finished iterations.
+pub fn train(
+    practice: Practice<'_>,
+    start: &mut dyn FnMut(usize, &mut Stream) -> Vec<f32>,
+    terrain: &mut Terrain<'_>,
+    progress: &mut dyn FnMut(usize) -> Result<()>,
+) -> Result<Learnt> {
+    let config = &practice.config.learned;
+    let mut rule = UpdateRule::untrained(&mut stream(practice.seed, "update rule", 0));
+    let mut adam = Adam::new(rule.weights().len(), 0.9, 0.999);
+    let mut population = Population::new(practice, start, terrain)?;
+    let mut changes = Vec::with_capacity(config.iterations);
+    for iteration in 0..config.iterations {
+        let (change, gradient) = population.unroll(&rule, start, terrain)?;
+        let rate = config.learning_rate * cosine(iteration, config.iterations);
+        adam.step(rule.weights_mut(), &gradient, rate);
+        changes.push(change);
+        progress(iteration + 1)?;
+    }
+    Ok(Learnt { rule, changes })
+}
+
+/// What practice lowers: `J = (L / n_L + lambda c f / n_V) / (1 + lambda)`, whose gradient has the direction of the
+/// combined gradient where the gradients have their usual lengths `n`. The loss keeps runs from going where only the value
+/// function, which has seen nothing there, sees a gain.
+#[derive(Clone, Copy, Debug)]
+struct Objective {
+    by_loss: f64,
+    by_value: f64,
+}
+
+impl Objective {
+    fn new(slopes: &[Slope], lambda: f64, trust: f64) -> Self {
+        let usual = |gradient: fn(&Slope) -> &[f32]| {
+            let sum: f64 = slopes.iter().map(|slope| norm(gradient(slope))).sum();
+            sum / slopes.len().max(1) as f64
+        };
+        let share = |weight: f64, length: f64| {
+            if length > 0.0 {
+                weight / (length * (1.0 + lambda))
+            } else {
+                0.0
+            }
+        };
+        Self {
+            by_loss: share(1.0, usual(|slope| &slope.loss_gradient)),
+            by_value: share(lambda * trust, usual(|slope| &slope.value_gradient)),
+        }
+    }
+
+    fn at(&self, slope: &Slope) -> f64 {
+        self.by_loss * slope.loss + self.by_value * slope.value
+    }
+
+    fn slope(&self, slope: &Slope, coordinate: usize) -> f32 {
+        let loss = f64::from(slope.loss_gradient[coordinate]);
+        let value = f64::from(slope.value_gradient[coordinate]);
+        (self.by_loss * loss + self.by_value * value) as f32
+    }
+}
+
+/// Practice runs side by side.
+struct Population<'a> {
+    practice: Practice<'a>,
+    objective: Objective,
+    rng: Stream,
+    runs: Vec<Run>,
+    /// Number of the next minibatches.
+    batch: u64,
+}
+
+/// One practice run.
+struct Run {
+    phi: Vec<f32>,
+    optimizer: LearnedOptimizer,
+    loss_norm: Option<f64>,
+    step: usize,
+    /// Coordinates that are followed back in this unroll, ascending.
+    watched: Vec<usize>,
+    /// For each step of this unroll what the watched cells felt.
+    felt: Vec<Felt>,
+    /// For each step of this unroll its learning rate, and the slope of the objective after it at the watched coordinates.
+    rates: Vec<f64>,
+    slopes: Vec<f32>,
+}
+
+impl Run {
+    fn new(phi: Vec<f32>, step: usize) -> Self {
+        Self {
+            optimizer: LearnedOptimizer::new(phi.len()),
+            phi,
+            loss_norm: None,
+            step,
+            watched: Vec::new(),
+            felt: Vec::new(),
+            rates: Vec::new(),
+            slopes: Vec::new(),
+        }
+    }
+
+    /// Begins an unroll.
+    fn begin(&mut self, rng: &mut Stream) {
+        self.felt.clear();
+        self.rates.clear();
+        self.slopes.clear();
+        let dimensions = self.phi.len();
+        self.watched = if dimensions <= MAX_WATCHED {
+            (0..dimensions).collect()
+        } else {
+            let mut some = rand::seq::index::sample(rng, dimensions, MAX_WATCHED).into_vec();
+            some.sort_unstable();
+            some
+        };
+    }
+
+    /// One step, as fine-tuning takes it.
+    fn step(&mut self, rule: &UpdateRule, slope: &Slope, practice: &Practice<'_>) {
+        let config = practice.config;
+        let scale = usual_length(self.loss_norm, norm(&slope.loss_gradient));
+        self.loss_norm = Some(scale);
+        let direction =
+            metric_direction(&[(&slope.value_gradient, practice.trust)], self.phi.len());
+        let combined = combine(
+            Some(&slope.loss_gradient),
+            config.lambda * scale,
+            &direction,
+        );
+        let rate = practice.learning_rate * cosine(self.step.min(config.steps), config.steps);
+        let signals = Signals {
+            loss: &slope.loss_gradient,
+            loss_norm: scale,
+            metric: &direction,
+            combined: &combined,
+            progress: self.step as f64 / config.steps as f64,
+        };
+        let Self {
+            optimizer,
+            phi,
+            watched,
+            felt,
+            ..
+        } = self;
+        optimizer.step(rule, phi, &signals, rate, watched, felt);
+        keep_within(phi, practice.radius);
+        self.rates.push(rate);
+        self.step += 1;
+    }
+
+    /// Gradient of the objective, summed over the points of the unroll, with respect to the weights. An update moves all
+    /// points after it.
+    fn follow_back(&self, rule: &UpdateRule) -> Vec<f32> {
+        let mut gradient = vec![0.0; rule.weights().len()];
+        let n = self.watched.len();
+        for i in 0..n {
+            let mut d_memory = [0.0; HIDDEN];
+            let mut later = 0.0;
+            for (t, &rate) in self.rates.iter().enumerate().rev() {
+                later += self.slopes[t * n + i];
+                let d_update = -(rate as f32) * later;
+                d_memory = rule.backward(&self.felt[t * n + i], &d_memory, d_update, &mut gradient);
+            }
+        }
+        gradient
+    }
+}
+
+impl<'a> Population<'a> {
+    fn new(
+        practice: Practice<'a>,
+        start: &mut dyn FnMut(usize, &mut Stream) -> Vec<f32>,
+        terrain: &mut Terrain<'_>,
+    ) -> Result<Self> {
+        let config = practice.config;
+        let mut rng = stream(practice.seed, "practice runs", 0);
+        let count = config.learned.population;
+        // Each begins at another stage, so that every unroll practises all of them.
+        let runs: Vec<Run> = (0..count)
+            .map(|member| Run::new(start(member, &mut rng), member * config.steps / count))
+            .collect();
+        let mut population = Self {
+            practice,
+            objective: Objective::new(&[], config.lambda, practice.trust),
+            rng,
+            runs,
+            batch: 0,
+        };
+        let slopes = population.slopes(terrain)?;
+        population.objective = Objective::new(&slopes, config.lambda, practice.trust);
+        Ok(population)
+    }
+
+    fn slopes(&mut self, terrain: &mut Terrain<'_>) -> Result<Vec<Slope>> {
+        let phis: Vec<&[f32]> = self.runs.iter().map(|run| run.phi.as_slice()).collect();
+        let slopes = terrain(&phis, self.batch)?;
+        self.batch += 1;
+        Ok(slopes)
+    }
+
+    /// One unroll of all runs: the mean change of the objective along it, and its gradient with respect to the weights.
+    fn unroll(
+        &mut self,
+        rule: &UpdateRule,
+        start: &mut dyn FnMut(usize, &mut Stream) -> Vec<f32>,
+        terrain: &mut Terrain<'_>,
+    ) -> Result<(f64, Vec<f32>)> {
+        let practice = self.practice;
+        let config = practice.config;
+        for (member, run) in self.runs.iter_mut().enumerate() {
+            if run.step >= config.steps {
+                *run = Run::new(start(member, &mut self.rng), 0);
+            }
+            run.begin(&mut self.rng);
+        }
+        let objective = self.objective;
+        let mut slopes = self.slopes(terrain)?;
+        let before: f64 = slopes.iter().map(|slope| objective.at(slope)).sum();
+        let mut along = 0.0;
+        for _ in 0..config.learned.unroll {
+            let runs = &mut self.runs;
+            practice.pool.install(|| {
+                runs.par_iter_mut()
+                    .zip(&slopes)
+                    .for_each(|(run, slope)| run.step(rule, slope, &practice));
+            });
+            slopes = self.slopes(terrain)?;
+            for (run, slope) in self.runs.iter_mut().zip(&slopes) {
+                along += objective.at(slope);
+                let here = run.watched.iter().map(|&i| objective.slope(slope, i));
+                run.slopes.extend(here);
+            }
+        }
+        let runs = &self.runs;
+        let gradients: Vec<Vec<f32>> = practice
+            .pool
+            .install(|| runs.par_iter().map(|run| run.follow_back(rule)).collect());
+        let mut sum = vec![0.0; rule.weights().len()];
+        for gradient in &gradients {
+            super::vector::add_scaled(&mut sum, 1.0, gradient);
+        }
+        let population = self.runs.len() as f64;
+        let change = along / (population * config.learned.unroll as f64) - before / population;
+        Ok((change, sum))
+    }
+}
