@@ -283,7 +283,7 @@ impl Work<'_> {
 
 /// Everything but the seed that decides a result: seeds of different setups are never mixed.
 fn setup(plan: &Plan<'_>, device: Device, methods: &[Contender]) -> Value {
-    json!({
+    let mut setup = json!({
         "host": env!("CARGO_PKG_VERSION"),
         "plugin": plan.plugin.name,
         "task": plan.task.name,
@@ -298,5 +298,9 @@ fn setup(plan: &Plan<'_>, device: Device, methods: &[Contender]) -> Value {
         },
         "methods": methods,
         "config": plan.layers.values(),
-    })
+    });
+    if let Some(digest) = &plan.optimizer_digest {
+        setup["learned optimizer"] = json!(digest);
+    }
+    setup
 }

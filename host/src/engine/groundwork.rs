@@ -121,6 +121,7 @@ impl Groundwork {
         recorder: &mut dyn Recorder,
     ) -> Result<Option<UpdateRule>> {
         if let Some(given) = &config.learned.given {
+            recorder.save(Artifact::Optimizer(given))?;
             return Ok(Some(given.clone()));
         }
         let Some(trained) = &self.trained else {

@@ -12,7 +12,7 @@ use super::random::Stream;
 use super::vector::Direction;
 
 /// The step of Adam is stretched by at most this factor, or shrunk by it.
-const STRETCH: f32 = 4.0;
+const STRETCH: f32 = 10.0;
 
 /// What is added to the step is at most this many learning rates.
 const SHIFT: f32 = 2.0;
@@ -119,7 +119,7 @@ impl LearnedOptimizer {
     }
 
     /// One step of `x` by `rule`: for each coordinate, with `a` the step of Adam along the combined gradient and `o` what
-    /// the cell answers, `x <- x - lr (4^tanh(o_1) a + 2 tanh(o_2))`.
+    /// the cell answers, `x <- x - lr (10^tanh(o_1) a + 2 tanh(o_2))`.
     ///
     /// `watched` are coordinates of which is kept what the cell felt, in `felt`.
     pub fn step(
@@ -184,7 +184,7 @@ mod tests {
     use super::*;
     use crate::engine::random::{normals, stream};
 
-    const NOWHERE: Direction = Direction {
+    static NOWHERE: Direction = Direction {
         unit: Vec::new(),
         strength: 0.0,
     };

@@ -311,3 +311,175 @@ impl<'a> Population<'a> {
         Ok((change, sum))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::config::LearnedConfig;
+    use crate::engine::random::normals;
+
+    const DIMENSIONS: usize = 12;
+
+    fn pool(threads: usize) -> rayon::ThreadPool {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap()
+    }
+
+    fn config(learned: LearnedConfig) -> FinetuneConfig {
+        FinetuneConfig {
+            steps: 40,
+            learned,
+            ..FinetuneConfig::default()
+        }
+    }
+
+    fn practice<'a>(
+        config: &'a FinetuneConfig,
+        pool: &'a rayon::ThreadPool,
+        seed: u64,
+    ) -> Practice<'a> {
+        Practice {
+            config,
+            trust: 1.0,
+            learning_rate: 0.01,
+            radius: f64::INFINITY,
+            pool,
+            seed,
+        }
+    }
+
+    fn near_zero(_: usize, rng: &mut Stream) -> Vec<f32> {
+        normals(rng, DIMENSIONS, 0.3)
+    }
+
+    /// Two bowls: the loss is least at 1 in every coordinate and comes with noise, the value function at -1.
+    fn bowls(phis: &[&[f32]], number: u64) -> Result<Vec<Slope>> {
+        let mut rng = stream(9, "noise", number);
+        let bowl = |phi: &[f32], centre: f32| {
+            let gradient: Vec<f32> = phi.iter().map(|x| x - centre).collect();
+            (norm(&gradient).powi(2) / 2.0, gradient)
+        };
+        let slopes = phis.iter().map(|phi| {
+            let ((loss, mut loss_gradient), (value, value_gradient)) =
+                (bowl(phi, 1.0), bowl(phi, -1.0));
+            let noise = normals(&mut rng, DIMENSIONS, 0.3);
+            loss_gradient
+                .iter_mut()
+                .zip(noise)
+                .for_each(|(g, e)| *g += e);
+            Slope {
+                loss,
+                loss_gradient,
+                value,
+                value_gradient,
+            }
+        });
+        Ok(slopes.collect())
+    }
+
+    fn learn(threads: usize) -> Learnt {
+        let (config, pool) = (config(LearnedConfig::default()), pool(threads));
+        let practice = practice(&config, &pool, 1);
+        train(practice, &mut near_zero, &mut bowls, &mut |_| Ok(())).unwrap()
+    }
+
+    /// Mean change of the objective along unrolls from starts that training has not seen.
+    fn held_out(rule: &UpdateRule) -> f64 {
+        let (config, pool) = (config(LearnedConfig::default()), pool(1));
+        let practice = practice(&config, &pool, 77);
+        let mut population = Population::new(practice, &mut near_zero, &mut bowls).unwrap();
+        let changes = (0..12).map(|_| {
+            let unrolled = population.unroll(rule, &mut near_zero, &mut bowls);
+            unrolled.unwrap().0
+        });
+        changes.sum::<f64>() / 12.0
+    }
+
+    #[test]
+    fn what_was_learnt_descends_faster_on_held_out_runs() {
+        let untrained = held_out(&UpdateRule::untrained(&mut stream(1, "update rule", 0)));
+        let trained = held_out(&learn(2).rule);
+        // Doing nothing changes nothing; Adam descends; what was learnt descends clearly faster.
+        assert!(untrained < 0.0, "{untrained}");
+        assert!(trained < 1.3 * untrained, "{trained} against {untrained}");
+    }
+
+    #[test]
+    fn threads_change_no_bit() {
+        assert_eq!(learn(1), learn(3));
+    }
+
+    #[test]
+    fn a_run_that_is_stopped_ends() {
+        let (config, pool) = (config(LearnedConfig::default()), pool(1));
+        let mut heard = 0;
+        let stopped = train(
+            practice(&config, &pool, 1),
+            &mut near_zero,
+            &mut bowls,
+            &mut |iteration| {
+                heard = iteration;
+                if iteration < 3 {
+                    Ok(())
+                } else {
+                    Err(metricopt_sdk::Error::cancelled())
+                }
+            },
+        );
+        assert!(stopped.is_err() && heard == 3);
+    }
+
+    /// On a plane, where the signals are constant indeed, the gradient is that of the objective itself.
+    #[test]
+    fn the_gradient_agrees_with_finite_differences() {
+        let plane = |phis: &[&[f32]], _: u64| {
+            let slope = |phi: &&[f32]| {
+                let along = |gradient: &[f32]| super::super::vector::dot(phi, gradient);
+                let loss_gradient: Vec<f32> = (0..DIMENSIONS).map(|i| i as f32 - 4.0).collect();
+                let value_gradient: Vec<f32> = (0..DIMENSIONS).map(|i| (i % 3) as f32).collect();
+                Slope {
+                    loss: along(&loss_gradient),
+                    loss_gradient,
+                    value: along(&value_gradient),
+                    value_gradient,
+                }
+            };
+            Ok(phis.iter().map(slope).collect())
+        };
+        let learned = LearnedConfig {
+            population: 2,
+            unroll: 4,
+            ..LearnedConfig::default()
+        };
+        let (config, pool) = (config(learned), pool(1));
+        let practice = Practice {
+            learning_rate: 1.0,
+            ..practice(&config, &pool, 5)
+        };
+        let weights = normals(&mut stream(6, "test", 0), UpdateRule::SHAPE[0], 0.3);
+        let unroll = |weights: Vec<f32>| {
+            let rule = UpdateRule::from_weights(weights).unwrap();
+            let (mut start, mut terrain) = (near_zero, plane);
+            let mut population = Population::new(practice, &mut start, &mut terrain).unwrap();
+            population.unroll(&rule, &mut start, &mut terrain).unwrap()
+        };
+        let (_, gradient) = unroll(weights.clone());
+        let epsilon = 1e-2;
+        for (i, &analytic) in gradient.iter().enumerate() {
+            let shifted = |by: f32| {
+                let mut weights = weights.clone();
+                weights[i] += by;
+                unroll(weights).0
+            };
+            // The change is a mean over 2 runs of 4 steps, the gradient a sum.
+            let numeric = 8.0 * (shifted(epsilon) - shifted(-epsilon)) / f64::from(2.0 * epsilon);
+            let error = (numeric - f64::from(analytic)).abs();
+            assert!(
+                error < 5e-3 * (1.0 + numeric.abs()),
+                "{i}: {numeric} {analytic}"
+            );
+        }
+    }
+}

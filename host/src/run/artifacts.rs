@@ -12,6 +12,9 @@ use crate::engine::value_function::ValueFunction;
 /// Version of all these formats.
 const VERSION: &str = "1";
 
+/// The format of `optimizer.safetensors`, which is read back.
+pub(super) const OPTIMIZER_FORMAT: &str = "metricopt.optimizer.1";
+
 /// Tensors on their way into a file.
 #[derive(Default)]
 struct Tensors(Vec<(String, Dtype, Vec<usize>, Vec<u8>)>);

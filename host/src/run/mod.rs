@@ -7,13 +7,17 @@ mod comparison_directory;
 mod directory;
 mod growing;
 mod metrics_table;
+mod optimizer_file;
 mod scalars;
 mod summary;
 mod tensorboard;
 mod text_table;
 
-pub use artifacts::{adapter_file, report_file, trajectories_file, value_function_file};
+pub use artifacts::{
+    adapter_file, optimizer_file, report_file, trajectories_file, value_function_file,
+};
 pub use comparison::{Comparison, Row, Spread, Versus};
 pub use comparison_directory::ComparisonDirectory;
 pub use directory::{Remains, RunDirectory, write_whole};
+pub use optimizer_file::OptimizerFile;
 pub use summary::{MetricSummary, Summary};

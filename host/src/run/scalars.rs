@@ -98,7 +98,19 @@ impl Reader {
                 queries,
             } => vec![self.of_method(method, *step, *queries, [("validation", *validation)])],
             // A reason, without a number.
-            Event::LandscapeLeftOut { .. } | Event::OptimizerLearned { .. } => Vec::new(),
+            Event::LandscapeLeftOut { .. } => Vec::new(),
+            Event::OptimizerLearned { objective_changes } => {
+                let changes = objective_changes.iter().enumerate();
+                changes
+                    .map(|(iteration, &change)| {
+                        phase(
+                            "learned-optimizer",
+                            Some(iteration),
+                            [("objective_change", change)],
+                        )
+                    })
+                    .collect()
+            }
             Event::Finished {
                 method,
                 validation,
