@@ -5,12 +5,13 @@ use metricopt_sdk::{Batch, Part, Result, Split};
 use super::config::{EsConfig, EsObjective, FinetuneConfig};
 use super::events::{Event, EventLog, Progress};
 use super::guided_es::{GuidingSubspace, search_gradient};
-use super::learned_optimizer::{LearnedOptimizer, Signals, UpdateRule};
+use super::learned_optimizer::{LearnedOptimizer, Signals};
 use super::mlp::Tape;
 use super::observe::Observer;
 use super::optimizer::{Optimizer, cosine};
 use super::random::{stream, stream_seed};
 use super::trajectory::check_gradient;
+use super::update_rule::UpdateRule;
 use super::value_function::{OnlineAdaptation, Scratch, TrainingSet, ValueFunction};
 use super::vector::{Direction, add_scaled, norm, unit};
 

@@ -6,7 +6,6 @@ use rand::RngExt;
 use super::config::{EngineConfig, EsConfig, FinetuneConfig, OptimizerKind, Start};
 use super::events::{Event, Progress};
 use super::finetune::{Candidate, Method, Outcome, Setting, finetune};
-use super::learned_optimizer::UpdateRule;
 use super::meter::{Cost, Meter};
 use super::observe::Observer;
 use super::optimizer_training::{Practice, Slope, train};
@@ -16,6 +15,7 @@ use super::trajectory::{
     Trajectories, check_gradient, collect, diversify, interpolate_observations,
 };
 use super::trust::{Trained, train_and_measure};
+use super::update_rule::UpdateRule;
 use super::value_function::Scratch;
 
 /// Everything that is learned from trajectories, once for all methods that use it.

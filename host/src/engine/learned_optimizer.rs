@@ -6,16 +6,10 @@
 //! optimizer (as the learned optimizers of Wichrowska et al. 2017, arXiv 1703.04813, do with averaged gradients) has two
 //! merits: what has learnt nothing is Adam, and both factors are bounded, so that no rule can leap.
 
-use super::gru::{Gru, HIDDEN, INPUTS, Memory, OUTPUTS, WEIGHTS};
+use super::gru::{HIDDEN, Memory};
 use super::optimizer::Adam;
-use super::random::Stream;
+use super::update_rule::{Felt, UpdateRule};
 use super::vector::Direction;
-
-/// The step of Adam is stretched by at most this factor, or shrunk by it.
-const STRETCH: f32 = 10.0;
-
-/// What is added to the step is at most this many learning rates.
-const SHIFT: f32 = 2.0;
 
 /// What a step is made of.
 #[derive(Clone, Copy, Debug)]
@@ -31,73 +25,6 @@ pub struct Signals<'a> {
     /// Share of the run that is over, 0 to 1.
     pub progress: f64,
 }
-
-/// What is learnt: how to correct a step. It has no size of its own and fits any adapter.
-#[derive(Clone, Debug, PartialEq)]
-pub struct UpdateRule {
-    gru: Gru,
-}
-
-impl UpdateRule {
-    /// A rule that corrects nothing yet.
-    pub fn untrained(rng: &mut Stream) -> Self {
-        Self { gru: Gru::new(rng) }
-    }
-
-    /// The rule with the given weights, if there are as many as a rule has and all are finite.
-    pub fn from_weights(weights: Vec<f32>) -> Option<Self> {
-        Gru::from_weights(weights).map(|gru| Self { gru })
-    }
-
-    /// All weights, flat.
-    pub fn weights(&self) -> &[f32] {
-        self.gru.weights()
-    }
-
-    /// All weights, flat.
-    pub fn weights_mut(&mut self) -> &mut [f32] {
-        self.gru.weights_mut()
-    }
-
-    /// Number of weights, and numbers that a cell sees, remembers and answers.
-    pub const SHAPE: [usize; 4] = [WEIGHTS, INPUTS, HIDDEN, OUTPUTS];
-
-    /// Back through a step of one coordinate, as [`Gru::backward`]; `d_update` is the gradient with respect to the
-    /// coordinate's update in learning rates.
-    pub fn backward(
-        &self,
-        felt: &Felt,
-        d_after: &Memory,
-        d_update: f32,
-        gradient: &mut [f32],
-    ) -> Memory {
-        let d_outputs = [
-            d_update * felt.adam() * stretch(felt.answer[0]) * STRETCH.ln() * slope(felt.answer[0]),
-            d_update * SHIFT * slope(felt.answer[1]),
-        ];
-        self.gru
-            .backward(&felt.inputs, &felt.memory, d_after, &d_outputs, gradient)
-    }
-}
-
-/// What one cell felt and answered at one step, for the way back.
-#[derive(Clone, Copy, Debug)]
-pub struct Felt {
-    inputs: [f32; INPUTS],
-    /// Memory before the step.
-    memory: Memory,
-    answer: [f32; OUTPUTS],
-}
-
-impl Felt {
-    /// The step that Adam would take, in learning rates.
-    fn adam(&self) -> f32 {
-        self.inputs[ADAM]
-    }
-}
-
-/// Where the cell sees the step of Adam.
-const ADAM: usize = 2;
 
 /// An update rule at work.
 #[derive(Clone, Debug)]
@@ -118,8 +45,7 @@ impl LearnedOptimizer {
         }
     }
 
-    /// One step of `x` by `rule`: for each coordinate, with `a` the step of Adam along the combined gradient and `o` what
-    /// the cell answers, `x <- x - lr (10^tanh(o_1) a + 2 tanh(o_2))`.
+    /// One step of `x` by `rule`: `x <- x - lr u`, with [`Felt::update`] for `u` of each coordinate.
     ///
     /// `watched` are coordinates of which is kept what the cell felt, in `felt`.
     pub fn step(
@@ -149,16 +75,10 @@ impl LearnedOptimizer {
                 -self.direction[i],
                 signals.progress as f32,
             ];
-            let before = *memory;
-            let answer = rule.gru.forward(&inputs, memory);
-            let update = stretch(answer[0]) * inputs[ADAM] + SHIFT * answer[1].tanh();
-            *x -= rate * update;
+            let now = rule.feel(inputs, memory);
+            *x -= rate * now.update();
             if watched.next_if_eq(&i).is_some() {
-                felt.push(Felt {
-                    inputs,
-                    memory: before,
-                    answer,
-                });
+                felt.push(now);
             }
         }
     }
@@ -170,19 +90,12 @@ fn squash(x: f32) -> f32 {
     x.signum() * x.abs().ln_1p()
 }
 
-fn stretch(answer: f32) -> f32 {
-    (STRETCH.ln() * answer.tanh()).exp()
-}
-
-/// Slope of the hyperbolic tangent.
-fn slope(x: f32) -> f32 {
-    1.0 - x.tanh().powi(2)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::gru::WEIGHTS;
     use crate::engine::random::{normals, stream};
+    use crate::engine::update_rule::{SHIFT, STRETCH};
 
     static NOWHERE: Direction = Direction {
         unit: Vec::new(),
@@ -200,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn untrained_it_is_adam_to_the_bit() {
+    fn untrained_it_is_adam() {
         let rule = UpdateRule::untrained(&mut stream(1, "test", 0));
         let mut learned = LearnedOptimizer::new(3);
         let mut adam = Adam::new(3, 0.9, 0.99);

@@ -8,7 +8,7 @@
 //! 3. [`value_function`] learns adapter to metric from them ([`projection`], [`mlp`], [`losses`], [`meta_training`]),
 //!    and [`trust`] measures how far to believe it;
 //! 4. [`finetune`](mod@finetune) follows loss, value function and [`guided_es`] with an [`optimizer`], or with a
-//!    [`learned_optimizer`] (made of [`gru`], taught by [`optimizer_training`]);
+//!    [`learned_optimizer`] (an [`update_rule`] made of a [`gru`], taught by [`optimizer_training`]);
 //! 5. [`acceptance`] keeps the result or the pre-trained network; [`baselines`] and the intervals of [`bootstrap`] make
 //!    the [`table`](mod@table) honest.
 //!
@@ -50,5 +50,6 @@ pub mod threshold;
 pub mod trajectory;
 pub mod trust;
 pub mod tune;
+pub mod update_rule;
 pub mod value_function;
 pub mod vector;

@@ -13,9 +13,10 @@ use rayon::prelude::*;
 use super::config::FinetuneConfig;
 use super::finetune::{combine, keep_within, metric_direction, usual_length};
 use super::gru::HIDDEN;
-use super::learned_optimizer::{Felt, LearnedOptimizer, Signals, UpdateRule};
+use super::learned_optimizer::{LearnedOptimizer, Signals};
 use super::optimizer::{Adam, cosine};
 use super::random::{Stream, stream};
+use super::update_rule::{Felt, UpdateRule};
 use super::vector::norm;
 
 /// Most coordinates of an adapter that are followed back; each has a say in the same weights, so that a sample does.

@@ -4,8 +4,8 @@ use metricopt_sdk::{Result, Site};
 
 use super::events::EventLog;
 use super::landscape::Landscape;
-use super::learned_optimizer::UpdateRule;
 use super::trajectory::{Interpolation, Trajectories};
+use super::update_rule::UpdateRule;
 use super::value_function::ValueFunction;
 
 /// Something worth keeping that a phase made.

@@ -5,8 +5,8 @@ use safetensors::{Dtype, tensor::TensorView};
 use std::collections::HashMap;
 
 use crate::engine::landscape::Landscape;
-use crate::engine::learned_optimizer::UpdateRule;
 use crate::engine::trajectory::{Interpolation, Trajectories};
+use crate::engine::update_rule::UpdateRule;
 use crate::engine::value_function::ValueFunction;
 
 /// Version of all these formats.

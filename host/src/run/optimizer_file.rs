@@ -7,7 +7,7 @@ use std::fmt::{Display, Write as _};
 use std::path::Path;
 
 use super::artifacts::OPTIMIZER_FORMAT;
-use crate::engine::learned_optimizer::UpdateRule;
+use crate::engine::update_rule::UpdateRule;
 
 /// An update rule from a file.
 #[derive(Clone, Debug)]

@@ -13,7 +13,10 @@ fn a_learned_optimizer_is_kept_and_used_again_to_the_same_bytes() {
     let weights = 13 * 24 + 9 * 2;
     assert_eq!(
         place.tensors("first", "optimizer.safetensors").shapes(),
-        ["shape I64 [4]".to_owned(), format!("weights F32 [{weights}]")]
+        [
+            "shape I64 [4]".to_owned(),
+            format!("weights F32 [{weights}]")
+        ]
     );
     let learnt = |run: &str| {
         let mut events = place.events(run).into_iter();
