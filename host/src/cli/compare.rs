@@ -68,6 +68,7 @@ Methods:
   value-function      loss and value function, without search
   metricopt-sgd       loss, value function and Guided-ES, with SGD
   metricopt-adam      the same with Adam
+  metricopt-learned   the same with Adam and a learned correction, meta-trained on the trajectories
 
 Examples:
   host compare --plugin tabular --seeds 8
@@ -288,7 +289,7 @@ impl Work<'_> {
 
 /// Everything but the seed that decides a result: seeds of different setups are never mixed.
 fn setup(plan: &Plan<'_>, device: Device, methods: &[Contender]) -> Value {
-    json!({
+    let mut setup = json!({
         "host": env!("CARGO_PKG_VERSION"),
         "plugin": plan.plugin.name,
         "task": plan.task.name,
@@ -303,5 +304,9 @@ fn setup(plan: &Plan<'_>, device: Device, methods: &[Contender]) -> Value {
         },
         "methods": methods,
         "config": plan.layers.values(),
-    })
+    });
+    if let Some(digest) = &plan.optimizer_digest {
+        setup["learned optimizer"] = json!(digest);
+    }
+    setup
 }

@@ -12,6 +12,7 @@ use crate::config::Layers;
 use crate::engine::config::EngineConfig;
 use crate::metric_spec::MetricSpec;
 use crate::registry::{Plugin, Registry};
+use crate::run::OptimizerFile;
 
 /// What was typed.
 #[derive(Debug, Args)]
@@ -43,6 +44,8 @@ pub(super) struct Plan<'a> {
     pub(super) metric_label: Arc<str>,
     pub(super) layers: Layers,
     pub(super) engine: EngineConfig,
+    /// SHA-256 of the file of the learned optimizer, if one is given.
+    pub(super) optimizer_digest: Option<String>,
 }
 
 impl Plan<'_> {
@@ -84,13 +87,23 @@ impl PlanOptions {
             layers.set(assignment)?;
         }
         layers.task(task)?;
+        let mut engine = layers.engine()?;
+        let learned = &mut engine.finetune.learned;
+        let optimizer = learned
+            .from
+            .as_deref()
+            .map(OptimizerFile::read)
+            .transpose()?;
+        let (given, optimizer_digest) = optimizer.map(|file| (file.rule, file.digest)).unzip();
+        learned.given = given;
         Ok(Plan {
             plugin,
             task,
             metric_label: registry.label_metric(&metric_entry.name).into(),
             metric_entry,
             metric,
-            engine: layers.engine()?,
+            engine,
+            optimizer_digest,
             layers,
         })
     }

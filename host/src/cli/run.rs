@@ -156,6 +156,9 @@ impl Run {
         });
         run.extend(more.as_object().cloned().unwrap_or_default());
         run.extend(reuse.inputs());
+        if let Some(digest) = &plan.optimizer_digest {
+            run.insert("learned optimizer".to_owned(), json!(digest));
+        }
         let directory = match &self.out {
             Some(path) if self.resume => {
                 if RunDirectory::is_complete(path) {

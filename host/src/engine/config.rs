@@ -2,6 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+use super::update_rule::UpdateRule;
 
 /// Everything the engine can be told.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -223,14 +226,34 @@ pub enum OptimizerKind {
     Sgd,
     /// Adam (Kingma and Ba 2015).
     Adam,
+    /// Adam with a learned correction, meta-trained on the trajectories (`finetune.learned`). Methods without a value
+    /// function, which have nothing to learn from, take Adam.
+    Learned,
 }
 
 impl OptimizerKind {
+    /// What is typed and shown.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sgd => "sgd",
+            Self::Adam => "adam",
+            Self::Learned => "learned",
+        }
+    }
+
+    /// The optimizer where nothing is learnt.
+    pub const fn unlearnt(self) -> Self {
+        match self {
+            Self::Learned => Self::Adam,
+            usual => usual,
+        }
+    }
+
     /// The learning rate used when the user names none, before the width is applied.
     pub const fn default_learning_rate(self) -> f64 {
         match self {
             OptimizerKind::Sgd => 0.01,
-            OptimizerKind::Adam => 0.003,
+            OptimizerKind::Adam | OptimizerKind::Learned => 0.003,
         }
     }
 }
@@ -255,7 +278,7 @@ pub struct FinetuneConfig {
     pub batch_size: usize,
     /// Turns the combined gradient into a step.
     pub optimizer: OptimizerKind,
-    /// Peak learning rate, before the width is applied; left out, 0.003 for Adam and 0.01 for SGD. Follows a cosine to 0.
+    /// Peak learning rate, before the width is applied; left out, 0.01 for SGD and 0.003 otherwise. Follows a cosine to 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,
     /// Momentum of SGD, 0 to below 1.
@@ -288,6 +311,8 @@ pub struct FinetuneConfig {
     pub patience: usize,
     /// Guided Evolution Strategies.
     pub es: EsConfig,
+    /// The learned optimizer, for `finetune.optimizer = "learned"` and the method `metricopt-learned` of `compare`.
+    pub learned: LearnedConfig,
 }
 
 impl Default for FinetuneConfig {
@@ -310,6 +335,7 @@ impl Default for FinetuneConfig {
             stop_when_decided: false,
             patience: 4,
             es: EsConfig::default(),
+            learned: LearnedConfig::default(),
         }
     }
 }
@@ -359,6 +385,41 @@ impl Default for EsConfig {
             alpha: 0.5,
             subspace: 5,
             objective: EsObjective::Metric,
+        }
+    }
+}
+
+/// The learned optimizer: a small recurrent network that corrects each step of Adam, coordinate by coordinate. It is
+/// meta-trained on runs that start at points of the trajectories, with the value function in place of the metric: no
+/// query, but `iterations * (unroll + 1) * population` gradients of the surrogate loss.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LearnedConfig {
+    /// File `optimizer.safetensors` of another run, to use its optimizer instead of training one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<PathBuf>,
+    /// Steps of the meta-training, 1 to 1000000.
+    pub iterations: usize,
+    /// Runs side by side, 1 to 1000.
+    pub population: usize,
+    /// Steps of each run between two steps of the meta-training, 1 to 1000.
+    pub unroll: usize,
+    /// First learning rate of the meta-training, above 0 to 1. Follows a cosine to 0.
+    pub learning_rate: f64,
+    /// What `from` holds, once it has been read.
+    #[serde(skip)]
+    pub given: Option<UpdateRule>,
+}
+
+impl Default for LearnedConfig {
+    fn default() -> Self {
+        Self {
+            from: None,
+            iterations: 60,
+            population: 8,
+            unroll: 10,
+            learning_rate: 0.01,
+            given: None,
         }
     }
 }
@@ -601,6 +662,17 @@ impl EngineConfig {
         p.positive("finetune.es.sigma", es.sigma, 100.0);
         p.within("finetune.es.alpha", es.alpha, 0.0, 1.0);
         p.count("finetune.es.subspace", es.subspace, 1, 1000);
+
+        let learned = &finetune.learned;
+        p.count(
+            "finetune.learned.iterations",
+            learned.iterations,
+            1,
+            1_000_000,
+        );
+        p.count("finetune.learned.population", learned.population, 1, 1000);
+        p.count("finetune.learned.unroll", learned.unroll, 1, 1000);
+        p.positive("finetune.learned.learning_rate", learned.learning_rate, 1.0);
 
         p.count(
             "baselines.thresholds",

@@ -33,12 +33,13 @@ pub enum Contender {
     MetricoptSgd,
     /// MetricOpt as `host run` does it, with Adam.
     MetricoptAdam,
-    // `metricopt-learned`, MetricOpt with a learned optimizer, has its place here.
+    /// MetricOpt with a learned optimizer.
+    MetricoptLearned,
 }
 
 impl Contender {
     /// Every method, in the order of the table.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Pretrained,
         Self::Threshold,
         Self::LossOnly,
@@ -50,6 +51,7 @@ impl Contender {
         Self::ValueFunction,
         Self::MetricoptSgd,
         Self::MetricoptAdam,
+        Self::MetricoptLearned,
     ];
 
     /// What others are compared with: fine-tuning that knows nothing of the metric but its best learning rate.
@@ -69,6 +71,7 @@ impl Contender {
             Self::ValueFunction => "value-function",
             Self::MetricoptSgd => "metricopt-sgd",
             Self::MetricoptAdam => "metricopt-adam",
+            Self::MetricoptLearned => "metricopt-learned",
         }
     }
 
@@ -103,24 +106,20 @@ impl Contender {
         match self {
             Self::MetricoptSgd => Some(OptimizerKind::Sgd),
             Self::MetricoptAdam => Some(OptimizerKind::Adam),
+            Self::MetricoptLearned => Some(OptimizerKind::Learned),
             _ => None,
         }
     }
 
     /// Whether it is built on trajectories.
     pub const fn needs_trajectories(self) -> bool {
-        matches!(
-            self,
-            Self::BestTrajectory | Self::ValueFunction | Self::MetricoptSgd | Self::MetricoptAdam
-        )
+        matches!(self, Self::BestTrajectory | Self::ValueFunction)
+            || self.metricopt_optimizer().is_some()
     }
 
     /// Whether its result has to pass the acceptance test, as in `host run`: MetricOpt and its parts.
     pub const fn is_accepted(self) -> bool {
-        matches!(
-            self,
-            Self::GuidedEs | Self::ValueFunction | Self::MetricoptSgd | Self::MetricoptAdam
-        )
+        matches!(self, Self::GuidedEs | Self::ValueFunction) || self.metricopt_optimizer().is_some()
     }
 
     /// Whether its steps are scaled by the calibrated width.

@@ -301,7 +301,10 @@ impl Contest<'_> {
                 }
                 best.clone().into()
             }
-            Contender::ValueFunction | Contender::MetricoptSgd | Contender::MetricoptAdam => {
+            Contender::ValueFunction
+            | Contender::MetricoptSgd
+            | Contender::MetricoptAdam
+            | Contender::MetricoptLearned => {
                 let Some(groundwork) = &shared.groundwork else {
                     return Ok(Err("there are no trajectories"));
                 };

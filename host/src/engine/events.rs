@@ -41,6 +41,8 @@ pub enum Event {
     },
     /// A method of the table was left out.
     MethodLeftOut { method: String, reason: String },
+    /// The learned optimizer was meta-trained; the mean change of its objective along the unrolls of each iteration.
+    OptimizerLearned { objective_changes: Vec<f64> },
     /// One step of fine-tuning.
     Step {
         method: String,

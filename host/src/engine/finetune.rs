@@ -6,14 +6,16 @@ use super::budget;
 use super::config::{EsConfig, EsObjective, FinetuneConfig};
 use super::events::{Event, EventLog, Progress};
 use super::guided_es::{GuidingSubspace, search_gradient};
+use super::learned_optimizer::{LearnedOptimizer, Signals};
 use super::mlp::Tape;
 use super::observe::{Observation, Observer};
 use super::optimizer::{Optimizer, cosine};
 use super::random::{stream, stream_seed};
 use super::stopping::{Patience, StopReason};
 use super::trajectory::check_gradient;
+use super::update_rule::UpdateRule;
 use super::value_function::{OnlineAdaptation, Scratch, TrainingSet, ValueFunction};
-use super::vector::{add_scaled, norm, unit};
+use super::vector::{Direction, add_scaled, norm, unit};
 
 /// How fast the running mean of the loss gradient's norm forgets.
 const NORM_DECAY: f64 = 0.9;
@@ -32,6 +34,8 @@ pub struct Method<'a> {
     pub value: Option<(ValueFunction, &'a TrainingSet, f64)>,
     /// The evolution strategy.
     pub search: Option<&'a EsConfig>,
+    /// The rule of the learned optimizer; without one, the optimizer is the one of the configuration.
+    pub rule: Option<&'a UpdateRule>,
 }
 
 impl<'a> Method<'a> {
@@ -44,6 +48,7 @@ impl<'a> Method<'a> {
             class_weights: &[],
             value: None,
             search: None,
+            rule: None,
         }
     }
 }
@@ -108,6 +113,9 @@ pub fn finetune(
     let mut path = vec![phi.clone()];
     let mut best = best_of(observer, setting.candidates, setting.start);
     let mut optimizer = Optimizer::new(config.optimizer, config.momentum, phi.len());
+    let mut learned = method
+        .rule
+        .map(|rule| (rule, LearnedOptimizer::new(phi.len())));
     let mut subspace = GuidingSubspace::new(method.search.map_or(0, |es| es.subspace));
     let mut search_rng = stream(setting.seed, "search directions", 0);
     let mut replay_rng = stream(setting.seed, "replay", 0);
@@ -141,9 +149,7 @@ pub fn finetune(
 
         let (loss, loss_gradient) = loss_gradient(observer, config, method, setting, &phi, step)?;
         let length = norm(&loss_gradient);
-        let scale = loss_norm.map_or(length, |mean| {
-            NORM_DECAY * mean + (1.0 - NORM_DECAY) * length
-        });
+        let scale = usual_length(loss_norm, length);
         loss_norm = Some(scale);
         let value_gradient = method
             .value
@@ -171,14 +177,29 @@ pub fn finetune(
         };
 
         let weight = method.value.as_ref().map_or(0.0, |(_, _, weight)| *weight);
-        let gradient = combine(
-            method.loss.then_some(loss_gradient.as_slice()),
-            config.lambda * scale,
+        let direction = metric_direction(
             &[(&search_gradient, 1.0), (&value_gradient, weight)],
             phi.len(),
         );
+        let gradient = combine(
+            method.loss.then_some(loss_gradient.as_slice()),
+            config.lambda * scale,
+            &direction,
+        );
         let rate = setting.width * config.peak_learning_rate() * cosine(step, config.steps);
-        optimizer.step(&mut phi, &gradient, rate);
+        match &mut learned {
+            Some((rule, learned)) => {
+                let signals = Signals {
+                    loss: &loss_gradient,
+                    loss_norm: scale,
+                    metric: &direction,
+                    combined: &gradient,
+                    progress: step as f64 / config.steps as f64,
+                };
+                learned.step(rule, &mut phi, &signals, rate, &[], &mut Vec::new());
+            }
+            None => optimizer.step(&mut phi, &gradient, rate),
+        }
         keep_within(&mut phi, setting.radius);
 
         log.record(&Event::Step {
@@ -302,16 +323,17 @@ fn objective(
     }
 }
 
-/// `G = g_L + lambda n_L u(sum_i c_i u(g_i))`: the directions of the metric, brought to one length and then to `lambda`
-/// times the usual length of the loss gradient.
+/// The usual length `n_L` of the loss gradient after another one: a running mean.
+pub(super) fn usual_length(before: Option<f64>, length: f64) -> f64 {
+    before.map_or(length, |mean| {
+        NORM_DECAY * mean + (1.0 - NORM_DECAY) * length
+    })
+}
+
+/// `u(sum_i c_i u(g_i))`: the directions of the metric, weighted and brought to one length.
 ///
 /// Raw gradients of different origin are never summed: their scales have nothing to do with each other.
-pub fn combine(
-    loss: Option<&[f32]>,
-    scale: f64,
-    directions: &[(&[f32], f64)],
-    dimensions: usize,
-) -> Vec<f32> {
+pub fn metric_direction(directions: &[(&[f32], f64)], dimensions: usize) -> Direction {
     let mut sum = vec![0.0; dimensions];
     for &(gradient, weight) in directions {
         if gradient.len() == dimensions {
@@ -324,13 +346,22 @@ pub fn combine(
         .filter(|(gradient, _)| norm(gradient) > 0.0)
         .map(|&(_, weight)| weight)
         .fold(0.0, f64::max);
-    let mut combined = loss.map_or_else(|| vec![0.0; dimensions], <[f32]>::to_vec);
-    add_scaled(&mut combined, scale * strength, &unit(&sum));
+    Direction {
+        unit: unit(&sum),
+        strength,
+    }
+}
+
+/// `G = g_L + lambda n_L d`, with the direction `d` of the metric brought to `lambda` times the usual length of the loss
+/// gradient; `scale` is `lambda n_L`.
+pub fn combine(loss: Option<&[f32]>, scale: f64, metric: &Direction) -> Vec<f32> {
+    let mut combined = loss.map_or_else(|| vec![0.0; metric.unit.len()], <[f32]>::to_vec);
+    add_scaled(&mut combined, scale * metric.strength, &metric.unit);
     combined
 }
 
 /// Pulls `phi` back to the ball that the trajectories visited: outside it the value function knows nothing.
-fn keep_within(phi: &mut [f32], radius: f64) {
+pub(super) fn keep_within(phi: &mut [f32], radius: f64) {
     let length = norm(phi);
     if length > radius {
         phi.iter_mut()
@@ -359,12 +390,8 @@ mod tests {
     #[test]
     fn directions_are_brought_to_one_length() {
         // u(gM) = (1, 0), u(gV) = (0, 1): their unit sum is (1, 1) / sqrt 2, times 2.
-        let g = combine(
-            Some(&[1.0, 0.0]),
-            2.0,
-            &[(&[30.0, 0.0], 1.0), (&[0.0, 0.004], 1.0)],
-            2,
-        );
+        let direction = metric_direction(&[(&[30.0, 0.0], 1.0), (&[0.0, 0.004], 1.0)], 2);
+        let g = combine(Some(&[1.0, 0.0]), 2.0, &direction);
         let side = 2.0_f32.sqrt();
         assert!(
             (g[0] - 1.0 - side).abs() < 1e-6 && (g[1] - side).abs() < 1e-6,
@@ -374,20 +401,19 @@ mod tests {
 
     #[test]
     fn without_directions_the_loss_gradient_stands_alone() {
-        assert_eq!(
-            combine(Some(&[1.0, 2.0]), 3.0, &[(&[], 1.0), (&[0.0, 0.0], 1.0)], 2),
-            [1.0, 2.0]
-        );
-        assert_eq!(combine(None, 3.0, &[(&[0.0, 2.0], 1.0)], 2), [0.0, 3.0]);
+        let nowhere = metric_direction(&[(&[], 1.0), (&[0.0, 0.0], 1.0)], 2);
+        assert_eq!(combine(Some(&[1.0, 2.0]), 3.0, &nowhere), [1.0, 2.0]);
+        let up = metric_direction(&[(&[0.0, 2.0], 1.0)], 2);
+        assert_eq!(combine(None, 3.0, &up), [0.0, 3.0]);
     }
 
     #[test]
     fn a_distrusted_value_function_loses_weight() {
-        let g = combine(None, 1.0, &[(&[], 1.0), (&[0.0, 5.0], 0.25)], 2);
-        assert_eq!(g, [0.0, 0.25]);
+        let alone = metric_direction(&[(&[], 1.0), (&[0.0, 5.0], 0.25)], 2);
+        assert_eq!(combine(None, 1.0, &alone), [0.0, 0.25]);
         // Beside the search it only turns the direction.
-        let g = combine(None, 1.0, &[(&[1.0, 0.0], 1.0), (&[0.0, 5.0], 0.0)], 2);
-        assert_eq!(g, [1.0, 0.0]);
+        let beside = metric_direction(&[(&[1.0, 0.0], 1.0), (&[0.0, 5.0], 0.0)], 2);
+        assert_eq!(combine(None, 1.0, &beside), [1.0, 0.0]);
     }
 
     #[test]

@@ -3,11 +3,12 @@
 use metricopt_sdk::{Error, Result, Split};
 
 use super::calibrate::Calibration;
-use super::config::{EngineConfig, EsConfig, FinetuneConfig, Start};
+use super::config::{EngineConfig, EsConfig, FinetuneConfig, OptimizerKind, Start};
 use super::events::{Event, Progress};
 use super::finetune::{Candidate, Method, Outcome, Setting, finetune};
 use super::meter::{Cost, Meter};
 use super::observe::{Observation, Observer};
+use super::optimizer_practice::{PracticeGround, learn_optimizer};
 use super::past::{Past, StoredFunction};
 use super::recorder::{Artifact, Recorder};
 use super::trajectory::{
@@ -55,7 +56,6 @@ impl Groundwork {
     /// # Errors
     ///
     /// Those of the task, the metric and the recorder, or that the user asked to stop.
-    #[expect(clippy::too_many_arguments, reason = "each is a part of the engine")]
     pub fn lay(
         observer: &Observer<'_>,
         config: &EngineConfig,
@@ -153,8 +153,16 @@ impl Groundwork {
         })
     }
 
-    /// Fine-tunes along loss, value function and, if given, the search. With the folds of the pre-trained network it knows
-    /// of the acceptance test that follows.
+    /// Largest `|phi|` that fine-tuning may reach.
+    fn radius(&self, config: &FinetuneConfig) -> f64 {
+        match config.trust_region {
+            0.0 => f64::INFINITY,
+            multiple => multiple * self.radius,
+        }
+    }
+
+    /// Fine-tunes along loss, value function and, if given, the search; meta-trains the optimizer before if it is a learned
+    /// one.
     ///
     /// # Errors
     ///
@@ -178,12 +186,22 @@ impl Groundwork {
             start,
             candidates: &self.candidates,
             width: self.width,
-            radius: match config.trust_region {
-                0.0 => f64::INFINITY,
-                multiple => multiple * self.radius,
-            },
+            radius: self.radius(config),
             seed: self.seed,
             acceptance: pretrained_folds,
+        };
+        let rule = match config.optimizer {
+            OptimizerKind::Learned => {
+                let ground = PracticeGround {
+                    trajectories: self.trajectories.as_ref(),
+                    trained: self.trained.as_ref(),
+                    width: self.width,
+                    radius: self.radius(config),
+                    seed: self.seed,
+                };
+                learn_optimizer(observer, config, &ground, progress, recorder)?
+            }
+            OptimizerKind::Sgd | OptimizerKind::Adam => None,
         };
         let mut method = Method {
             value: self
@@ -191,6 +209,7 @@ impl Groundwork {
                 .as_ref()
                 .map(|trained| (trained.function.clone(), &trained.set, trained.weight)),
             search,
+            rule: rule.as_ref(),
             ..Method::loss_only(name)
         };
         finetune(observer, config, &mut method, &setting, progress, recorder)

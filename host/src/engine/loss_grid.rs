@@ -31,18 +31,19 @@ pub struct GridPoint {
 
 impl fmt::Display for GridPoint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let optimizer = match self.optimizer {
-            OptimizerKind::Sgd => "sgd",
-            OptimizerKind::Adam => "adam",
-        };
-        write!(formatter, "{optimizer} {}", self.learning_rate)
+        write!(
+            formatter,
+            "{} {}",
+            self.optimizer.name(),
+            self.learning_rate
+        )
     }
 }
 
 /// The points: what `host run` tries, which is the configured rate as it is and times the width, and the fixed ones.
 fn grid(config: &FinetuneConfig, width: f64) -> Vec<GridPoint> {
     let rate = config.peak_learning_rate();
-    let own = [rate, width * rate].map(|rate| (config.optimizer, rate));
+    let own = [rate, width * rate].map(|rate| (config.optimizer.unlearnt(), rate));
     let mut points: Vec<GridPoint> = Vec::with_capacity(own.len() + GRID.len());
     for (optimizer, learning_rate) in own.into_iter().chain(GRID) {
         let point = GridPoint {

@@ -7,7 +7,8 @@
 //!    the gaps ([`gaussian_process`]);
 //! 3. [`value_function`] learns adapter to metric from them ([`projection`], [`mlp`], [`losses`], [`meta_training`]),
 //!    and [`trust`] measures how far to believe it;
-//! 4. [`finetune`](mod@finetune) follows loss, value function and [`guided_es`] with an [`optimizer`];
+//! 4. [`finetune`](mod@finetune) follows loss, value function and [`guided_es`] with an [`optimizer`], or with a
+//!    [`learned_optimizer`] (an [`update_rule`] made of a [`gru`], taught by [`optimizer_training`]);
 //! 5. [`acceptance`] keeps the result or the pre-trained network; [`baselines`] and the intervals of [`bootstrap`] make
 //!    the [`table`](mod@table) honest.
 //!
@@ -28,8 +29,10 @@ pub mod events;
 pub mod finetune;
 pub mod gaussian_process;
 pub mod groundwork;
+pub mod gru;
 pub mod guided_es;
 pub mod landscape;
+pub mod learned_optimizer;
 pub mod loss_grid;
 pub mod losses;
 pub mod memory;
@@ -38,6 +41,8 @@ pub mod meter;
 pub mod mlp;
 pub mod observe;
 pub mod optimizer;
+mod optimizer_practice;
+pub mod optimizer_training;
 pub mod past;
 pub mod predictions;
 pub mod profile;
@@ -51,5 +56,6 @@ pub mod threshold;
 pub mod trajectory;
 pub mod trust;
 pub mod tune;
+pub mod update_rule;
 pub mod value_function;
 pub mod vector;

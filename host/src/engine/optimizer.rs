@@ -17,7 +17,7 @@ pub enum Optimizer {
 }
 
 impl Optimizer {
-    /// An optimizer at rest.
+    /// An optimizer at rest; for a learned one, the one that it corrects.
     pub fn new(kind: OptimizerKind, momentum: f64, dimensions: usize) -> Self {
         match kind {
             OptimizerKind::Sgd => Self::Sgd {
@@ -25,7 +25,9 @@ impl Optimizer {
                 velocity: vec![0.0; dimensions],
             },
             // The second moment forgets faster than usual: a run has about a hundred steps.
-            OptimizerKind::Adam => Self::Adam(Adam::new(dimensions, 0.9, 0.99)),
+            OptimizerKind::Adam | OptimizerKind::Learned => {
+                Self::Adam(Adam::new(dimensions, 0.9, 0.99))
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use super::landscape::Landscape;
 use super::predictions::Predictions;
 use super::trajectory::{Interpolation, Trajectories};
 use super::trust::Trained;
+use super::update_rule::UpdateRule;
 
 /// Something worth keeping that a phase made.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +21,8 @@ pub enum Artifact<'a> {
     Trajectories(&'a Trajectories, &'a Interpolation, &'a Footing<'a>, f64),
     /// The meta-trained value function, with what stood before, and the largest `|phi|` it has seen.
     ValueFunction(&'a Trained, &'a Footing<'a>, f64),
+    /// The learned optimizer.
+    Optimizer(&'a UpdateRule),
     /// The adapter that the run returns.
     Adapter(&'a [f32], &'a [Site]),
     /// What the report shows beside: the landscape, and the tuned adapter before acceptance.

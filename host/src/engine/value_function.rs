@@ -35,11 +35,17 @@ impl ValueFunction {
 
     /// Gradient of the prediction with respect to the adapter, `[D]`.
     pub fn gradient(&self, phi: &[f32], scratch: &mut Scratch) -> Vec<f32> {
-        self.value(phi, &mut scratch.tape);
+        self.slope(phi, scratch).1
+    }
+
+    /// The prediction and its gradient with respect to the adapter, `[D]`.
+    pub fn slope(&self, phi: &[f32], scratch: &mut Scratch) -> (f64, Vec<f32>) {
+        let value = self.value(phi, &mut scratch.tape);
         scratch.gradient.resize(self.mlp.weights().len(), 0.0);
         self.mlp
             .backward(&mut scratch.tape, &[1.0], None, &mut scratch.gradient);
-        self.projection.pull_back(scratch.tape.input_gradient())
+        let gradient = self.projection.pull_back(scratch.tape.input_gradient());
+        (value, gradient)
     }
 
     /// The signed metric as the network sees it.

@@ -27,6 +27,15 @@ pub fn unit(v: &[f32]) -> Vec<f32> {
     }
 }
 
+/// A direction with a weight.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Direction {
+    /// Of length one, or zero.
+    pub unit: Vec<f32>,
+    /// Its weight.
+    pub strength: f64,
+}
+
 /// `y += a x`.
 pub fn add_scaled(y: &mut [f32], a: f64, x: &[f32]) {
     debug_assert_eq!(y.len(), x.len());

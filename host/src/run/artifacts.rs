@@ -11,8 +11,9 @@ use crate::engine::landscape::Landscape;
 use crate::engine::predictions::Predictions;
 use crate::engine::trajectory::{Interpolation, Trajectories};
 use crate::engine::trust::Trained;
+use crate::engine::update_rule::UpdateRule;
 
-/// Version of all five formats.
+/// Version of all these formats.
 const VERSION: &str = "1";
 
 pub(super) const TRAJECTORIES: &str = "trajectories.safetensors";
@@ -21,6 +22,9 @@ pub(super) const VALUE_FUNCTION: &str = "value_function.safetensors";
 
 /// The tensor that ties predictions to their trajectories.
 pub(super) const POINTS: &str = "points_sha256";
+
+/// The format of `optimizer.safetensors`, which is read back.
+pub(super) const OPTIMIZER_FORMAT: &str = "metricopt.optimizer.1";
 
 /// Tensors on their way into a file.
 #[derive(Default)]
@@ -358,4 +362,20 @@ pub fn value_function_file(
     tensors.f64("radius", &[1], [radius]);
     tensors.footing(footing, identity)?;
     tensors.file("value-function")
+}
+
+/// `optimizer.safetensors`: `weights` f32, flat: a recurrent matrix `[inputs + hidden + 1, 3 hidden]` with columns for reset
+/// gate, update gate and candidate, and a head `[hidden + 1, outputs]`, each with its bias last; `shape` i64, the numbers of
+/// weights, inputs, hidden units and outputs.
+///
+/// # Errors
+///
+/// If the tensors do not fit together.
+pub fn optimizer_file(rule: &UpdateRule) -> Result<Vec<u8>> {
+    let mut tensors = Tensors::default();
+    let weights = rule.weights();
+    tensors.f32("weights", &[weights.len()], weights.iter().copied());
+    let shape = UpdateRule::SHAPE.map(|n| n as i64);
+    tensors.i64("shape", &[shape.len()], shape);
+    tensors.file("optimizer")
 }

@@ -7,8 +7,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::artifacts::{
-    PREDICTIONS, TRAJECTORIES, VALUE_FUNCTION, adapter_file, predictions_file, report_file,
-    trajectories_file, value_function_file,
+    PREDICTIONS, TRAJECTORIES, VALUE_FUNCTION, adapter_file, optimizer_file, predictions_file,
+    report_file, trajectories_file, value_function_file,
 };
 use super::checkpoint;
 use super::growing::GrowingFile;
@@ -327,6 +327,9 @@ impl Recorder for RunDirectory {
             Artifact::ValueFunction(trained, footing, radius) => {
                 let file = value_function_file(trained, footing, radius, self.identity()?)?;
                 self.write(VALUE_FUNCTION, &file)?;
+            }
+            Artifact::Optimizer(rule) => {
+                self.write("optimizer.safetensors", &optimizer_file(rule)?)?;
             }
             Artifact::Adapter(phi, sites) => {
                 self.write("adapter.safetensors", &adapter_file(phi, sites)?)?;

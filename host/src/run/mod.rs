@@ -8,6 +8,7 @@ mod directory;
 mod growing;
 mod identity;
 mod metrics_table;
+mod optimizer_file;
 mod scalars;
 mod stored;
 mod summary;
@@ -15,11 +16,13 @@ mod tensorboard;
 mod text_table;
 
 pub use artifacts::{
-    adapter_file, predictions_file, report_file, trajectories_file, value_function_file,
+    adapter_file, optimizer_file, predictions_file, report_file, trajectories_file,
+    value_function_file,
 };
 pub use comparison::{Comparison, Row, Spread, Versus};
 pub use comparison_directory::ComparisonDirectory;
 pub use directory::{Remains, RunDirectory, write_whole};
 pub use identity::{Identity, TaskDescription};
+pub use optimizer_file::OptimizerFile;
 pub use stored::{StoredRun, StoredValueFunction};
 pub use summary::{MetricSummary, Reused, Summary};

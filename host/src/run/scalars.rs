@@ -113,6 +113,18 @@ impl Reader {
                     [("network_evaluations_before", *evaluations as f64)],
                 )
             }],
+            Event::OptimizerLearned { objective_changes } => {
+                let changes = objective_changes.iter().enumerate();
+                changes
+                    .map(|(iteration, &change)| {
+                        phase(
+                            "learned-optimizer",
+                            Some(iteration),
+                            [("objective_change", change)],
+                        )
+                    })
+                    .collect()
+            }
             Event::Finished {
                 method,
                 validation,

@@ -32,7 +32,7 @@ fn without_seconds(value: &mut Value) {
     }
 }
 
-const EVERY_METHOD: [&str; 11] = [
+const EVERY_METHOD: [&str; 12] = [
     "pretrained",
     "threshold",
     "loss-only",
@@ -44,6 +44,7 @@ const EVERY_METHOD: [&str; 11] = [
     "value-function",
     "metricopt-sgd",
     "metricopt-adam",
+    "metricopt-learned",
 ];
 
 #[test]
@@ -137,6 +138,8 @@ fn every_method_pays_what_it_would_alone() {
         ("value-function", trajectories + 1 + 2),
         ("metricopt-sgd", trajectories + 41 + 2),
         ("metricopt-adam", trajectories + 41 + 2),
+        // Its training takes none.
+        ("metricopt-learned", trajectories + 41 + 2),
     ] {
         assert_eq!(queries(method), expected, "{method}");
     }

@@ -13,6 +13,7 @@ mod determinism;
 mod exec_metric;
 mod interruption;
 mod json;
+mod learned;
 mod manual;
 mod misbehaving;
 mod new;

@@ -63,10 +63,23 @@ fn killed_after(command: &assert_cmd::Command, delay: Duration) -> bool {
 
 #[test]
 fn twenty_kills_change_nothing() {
+    kills_change_nothing(&set(&LONGER), 20);
+}
+
+#[test]
+fn kills_change_nothing_for_a_learned_optimizer() {
+    let learned = [
+        "finetune.optimizer=learned",
+        "finetune.learned.iterations=60",
+    ];
+    kills_change_nothing(&set(&learned), 8);
+}
+
+/// Kills a run again and again at any time, and resumes it each time.
+fn kills_change_nothing(longer: &[&str], kills: usize) {
     let place = Place::new();
-    let longer = set(&LONGER);
-    succeeds(place.run("reference", &longer));
-    let resumed = [&longer[..], &["--resume"]].concat();
+    succeeds(place.run("reference", longer));
+    let resumed = [longer, &["--resume"]].concat();
     // Knuth's generator: any fixed sequence would do.
     let mut state = 42_u64;
     let mut random = || {
@@ -75,14 +88,14 @@ fn twenty_kills_change_nothing() {
             .wrapping_add(1_442_695_040_888_963_407);
         state >> 40
     };
-    let mut kills = 0;
-    while kills < 20 {
+    let mut killed = 0;
+    while killed < kills {
         let delay = Duration::from_millis(20 + random() * 700 / (1 << 24));
         if killed_after(&place.run("run", &resumed), delay) {
             assert_same(&place, "run", "reference");
             fs::remove_dir_all(place.path("run")).unwrap();
         } else {
-            kills += 1;
+            killed += 1;
         }
     }
     succeeds(place.run("run", &resumed));

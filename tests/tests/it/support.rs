@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// Makes a run on the table of [`Place`] take a fraction of a second.
-const QUICK: [&str; 17] = [
+const QUICK: [&str; 18] = [
     "task.dataset=csv",
     "task.path=table.csv",
     "task.network.hidden=[8, 8]",
@@ -25,6 +25,7 @@ const QUICK: [&str; 17] = [
     "finetune.steps=5",
     "finetune.accept_folds=3",
     "finetune.es.rows=64",
+    "finetune.learned.iterations=5",
     "report.bootstrap=20",
 ];
 
@@ -325,6 +326,14 @@ impl Tensors {
         let file = self.file();
         let rest = file.iter().filter(|(other, _)| *other != name);
         safetensors::serialize(rest, metadata.metadata().clone()).unwrap()
+    }
+
+    /// The values of an f64 tensor.
+    pub(crate) fn f64(&self, name: &str) -> Vec<f64> {
+        let file = self.file();
+        let tensor = file.tensor(name).unwrap();
+        let values = tensor.data().as_chunks().0.iter();
+        values.map(|bytes| f64::from_le_bytes(*bytes)).collect()
     }
 
     /// The values of an f32 tensor.
