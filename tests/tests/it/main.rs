@@ -11,6 +11,7 @@ mod compare;
 mod configuration;
 mod determinism;
 mod exec_metric;
+mod export;
 mod interruption;
 mod json;
 mod manual;

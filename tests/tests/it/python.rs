@@ -28,6 +28,23 @@ pub(crate) fn python_with(packages: &[&str]) -> Option<PathBuf> {
     made.then_some(python)
 }
 
+/// As [`python_with`], with PyTorch: that of the libtorch which the tests are linked with where it came with one, else one
+/// of its own.
+pub(crate) fn python_with_torch(packages: &[&str]) -> Option<Command> {
+    let beside = std::env::var_os("LIBTORCH").map(PathBuf::from);
+    let beside = beside.filter(|torch| torch.join("__init__.py").is_file());
+    // What a wheel without its dependencies lacks in order to be imported.
+    let missing = match beside {
+        Some(_) => "typing_extensions",
+        None => "torch",
+    };
+    let mut command = Command::new(python_with(&[packages, &[missing]].concat())?);
+    if let Some(folder) = beside.as_deref().and_then(Path::parent) {
+        command.env("PYTHONPATH", folder);
+    }
+    Some(command)
+}
+
 fn succeeds(command: &mut Command) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
