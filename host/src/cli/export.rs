@@ -13,7 +13,7 @@ use super::progress::{Progress, say_line};
 use super::{listen_for_interrupts, print, to_json};
 use crate::device::DeviceChoice;
 use crate::interrupt;
-use crate::report::data::Summary;
+use crate::report::{self, data::Summary};
 use crate::run::{RunDirectory, read_adapter, weights_file, write_whole};
 
 /// Name of the file in the run directory.
@@ -175,7 +175,7 @@ impl Export {
 
 /// The summary of a run that came to its end.
 fn finished(directory: &Path) -> Result<Summary> {
-    if directory.join("comparison.json").exists() {
+    if directory.join(report::comparison::DATA_FILE).exists() {
         return Err(Error::data(format!(
             "`{}` holds a comparison, which keeps no adapter",
             directory.display()

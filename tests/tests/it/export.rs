@@ -7,6 +7,7 @@ use metricopt_sdk::tch::{Device, Tensor};
 use metricopt_sdk::{Call, Context, Make, Result, Rows, Split};
 use serde_json::{Value, json};
 use std::fs;
+use std::process::Command;
 
 const CALL: Call<'static> = Call {
     threads: 1,
@@ -235,7 +236,7 @@ fn a_run_that_kept_the_pretrained_network_exports_that() {
     }
 }
 
-/// Loads the file as the README says and prints the scores of every row of a table.
+/// Loads the file as `host export` says and prints label and score of every row of a table.
 const LOADER: &str = "\
 import csv, json, sys, torch
 from safetensors.torch import load_file
@@ -248,7 +249,7 @@ x = torch.tensor([[float(row[name]) for name in 'abcd'] for row in rows])
 with torch.no_grad():
     scores = model(x).squeeze(1).sigmoid().tolist()
 with safe_open(sys.argv[1], 'pt') as file:
-    print(json.dumps([scores, file.metadata()]))
+    print(json.dumps([[[int(row['label']), score] for row, score in zip(rows, scores)], file.metadata()]))
 ";
 
 /// The configuration of the task from that of a run, whose keys are dotted.
@@ -266,8 +267,8 @@ fn task_config(run: &Value) -> Value {
     config
 }
 
-/// Scores of a run's adapter on the test split, by the task itself.
-fn scores_of_the_task(place: &Place, config: &Value) -> Result<Vec<f32>> {
+/// Labels, and scores of a run's adapter, on the test split by the task itself.
+fn predictions_of_the_task(place: &Place, config: &Value) -> Result<Vec<(i64, f32)>> {
     let entry = metricopt_sdk::registrations()
         .into_iter()
         .find_map(|registration| match registration.make {
@@ -287,22 +288,24 @@ fn scores_of_the_task(place: &Place, config: &Value) -> Result<Vec<f32>> {
     let sites = task.describe().sites;
     let phi = read_adapter(&place.path("run/adapter.safetensors"), &sites)?;
     assert!(phi.iter().any(|d| d.abs() > 1e-3), "nothing was tuned");
-    let mut scores = Vec::new();
+    let mut predictions: Vec<(i64, f32)> = Vec::new();
     task.predict(
         &Tensor::from_slice(&phi).unsqueeze(0),
         &Rows::all(Split::Test),
         &CALL,
         &mut |_, views| {
-            scores.extend(views[0].get("scores")?.f32()?);
+            let labels = views[0].get("labels")?.i64()?.iter().copied();
+            let scores = views[0].get("scores")?.f32()?.iter().copied();
+            predictions.extend(labels.zip(scores));
             Ok(())
         },
     )?;
-    Ok(scores)
+    Ok(predictions)
 }
 
 #[test]
 fn slow_plain_pytorch_predicts_the_same_with_the_file() {
-    let Some(mut python) = python_with_torch(&["numpy", "safetensors"]) else {
+    let Some(python) = python_with_torch(&["numpy", "safetensors"]) else {
         return;
     };
     let place = Place::new();
@@ -310,7 +313,7 @@ fn slow_plain_pytorch_predicts_the_same_with_the_file() {
     let own_test = ["task.test_path=test.csv", "task.standardise=false"];
     succeeds(place.run("run", &set(&[&ACCEPTS[..], &own_test].concat())));
     succeeds(export(&place, &[]));
-    let output = python
+    let output = Command::new(python)
         .args(["-W", "ignore", "-c", LOADER])
         .arg(place.path("run/folded.safetensors"))
         .arg(place.path("test.csv"))
@@ -318,7 +321,8 @@ fn slow_plain_pytorch_predicts_the_same_with_the_file() {
         .unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
-    let (found, metadata): (Vec<f32>, Value) = serde_json::from_slice(&output.stdout).unwrap();
+    let (mut found, metadata): (Vec<(i64, f32)>, Value) =
+        serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(metadata["format"], "pt");
     let provenance: Value = serde_json::from_str(metadata["metricopt"].as_str().unwrap()).unwrap();
     assert_eq!(provenance["task"], "tabular");
@@ -332,9 +336,17 @@ fn slow_plain_pytorch_predicts_the_same_with_the_file() {
         let name = config[path].as_str().unwrap().to_owned();
         config[path] = json!(place.path(&name));
     }
-    let expected = scores_of_the_task(&place, &config).unwrap();
+    let mut expected = predictions_of_the_task(&place, &config).unwrap();
     assert_eq!(found.len(), expected.len());
+    // The task has put its rows in random order.
+    for predictions in [&mut found, &mut expected] {
+        predictions.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.total_cmp(&b.1)));
+    }
     for (found, expected) in found.iter().zip(&expected) {
-        assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+        assert_eq!(found.0, expected.0);
+        assert!(
+            (found.1 - expected.1).abs() < 1e-5,
+            "{found:?} {expected:?}"
+        );
     }
 }
