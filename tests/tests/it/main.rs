@@ -5,6 +5,7 @@
 )]
 
 mod bad_input;
+mod browser;
 mod check_metric;
 mod command_line;
 mod compare;
@@ -17,6 +18,7 @@ mod json;
 mod manual;
 mod misbehaving;
 mod new;
+mod pages;
 mod plugins;
 mod python;
 mod refusals;
