@@ -9,6 +9,7 @@ mod browser;
 mod check_metric;
 mod command_line;
 mod compare;
+mod comparison_page;
 mod configuration;
 mod determinism;
 mod exec_metric;

@@ -65,7 +65,7 @@ fn unreached(browser: &mut Browser) -> Vec<String> {
 }
 
 #[test]
-fn every_page_is_sound_in_a_browser() {
+fn slow_every_page_is_sound_in_a_browser() {
     let place = Place::new();
     let Some(mut browser) = Browser::start(&place.path("profile")) else {
         return;
