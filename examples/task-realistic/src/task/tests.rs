@@ -105,9 +105,11 @@ fn folded_weights_give_the_same_scores_without_an_adapter() -> Result<()> {
         ..Config::default()
     };
     let [_, validation, _] = data::splits(&config, 0)?;
-    let network = std::mem::replace(&mut task.network, task.network.folded(&phis.get(0))?);
-    for (candidate, expected) in (0..).zip(&expected) {
-        task.network = network.folded(&phis.get(candidate))?;
+    let folded: Vec<_> = (0..4)
+        .map(|candidate| task.network.folded(&phis.get(candidate)))
+        .collect::<Result<_>>()?;
+    for (network, expected) in folded.into_iter().zip(&expected) {
+        task.network = network;
         task.splits[1] = SplitData::new(&validation, &task.network, Device::Cpu)?;
         let found = predictions(&task, &adapters(1), Part::All)?;
         for (found, expected) in found[0].iter().zip(expected) {
