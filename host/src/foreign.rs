@@ -3,8 +3,9 @@
 use metricopt_sdk::tch::{Kind as Dtype, Tensor};
 use metricopt_sdk::{
     Batch, Call, Classification, Description, Detection, DynTask, Emit, Error, Gradients, Kind,
-    Predictions, Result, Retrieval, Rows, Views, panics,
+    NamedTensor, Predictions, Result, Retrieval, Rows, Views, panics,
 };
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -186,6 +187,36 @@ impl DynTask for GuardedTask {
             None => Ok(()),
         }
     }
+
+    fn fold(&self, phi: &Tensor) -> Result<Vec<NamedTensor>> {
+        let folded = call(&self.what, || {
+            let tensors = self.task.fold(phi)?;
+            check_weights(&tensors)?;
+            Ok(tensors)
+        });
+        folded.map_err(|error| error.context(&self.what))
+    }
+}
+
+/// Checks what is to become a file of weights.
+fn check_weights(tensors: &[NamedTensor]) -> Result<()> {
+    if tensors.is_empty() {
+        return Err(Error::failed("folded into no tensor at all"));
+    }
+    let mut names = BTreeSet::new();
+    for NamedTensor { name, tensor } in tensors {
+        if name.is_empty() || name == "__metadata__" || !names.insert(name) {
+            return Err(Error::failed(format!(
+                "named a folded tensor `{name}`, which is twice or no name"
+            )));
+        }
+        if i64::try_from(&tensor.f_isfinite()?.f_all()?)? == 0 {
+            return Err(Error::failed(format!(
+                "folded into values of `{name}` that are not finite"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Checks predictions against the kind that the task declared.

@@ -11,7 +11,7 @@ use metricopt_host::foreign::GuardedTask;
 use metricopt_sdk::tch::{Device, Kind as Dtype, Reduction, Tensor};
 use metricopt_sdk::{
     Batch, Call, Context, Data, Description, Direction, DynMetric, DynTask, Emit, Error, Kind,
-    Part, Result, Rows, Site, Split, Task, View, Views, boxed,
+    NamedTensor, Part, Result, Rows, Site, Split, Task, View, Views, boxed,
 };
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -418,10 +418,11 @@ fn a_more_sensitive_network_gets_a_narrower_search() {
     );
 }
 
-/// A task that breaks the rule of emitting every candidate exactly once.
+/// A task that breaks the rules: of emitting every candidate exactly once, and of whole weights with names of their own.
 struct Careless {
     toy: Toy,
     emissions: usize,
+    folded: Vec<(&'static str, f32)>,
 }
 
 impl DynTask for Careless {
@@ -450,6 +451,43 @@ impl DynTask for Careless {
         }
         Ok(())
     }
+
+    fn fold(&self, _: &Tensor) -> Result<Vec<NamedTensor>> {
+        let tensor = |&(name, value): &(&str, f32)| NamedTensor::new(name, Tensor::from(value));
+        Ok(self.folded.iter().map(tensor).collect())
+    }
+}
+
+#[test]
+fn folded_weights_are_whole_and_have_names_of_their_own() {
+    let fold = |folded: &[(&'static str, f32)]| {
+        let careless = Careless {
+            toy: Toy::new(1.0),
+            emissions: 1,
+            folded: folded.to_vec(),
+        };
+        let open = || -> Result<Box<dyn DynTask>> { Ok(Box::new(careless)) };
+        let guarded = GuardedTask::open("task `careless`", Kind::Classification, open);
+        guarded.unwrap().fold(&Tensor::from_slice(&[0.0_f32; 4]))
+    };
+    assert_eq!(fold(&[("a", 1.0), ("b", 2.0)]).unwrap().len(), 2);
+    for (folded, expected) in [
+        (&[][..], "folded into no tensor at all"),
+        (&[("", 1.0)], "named a folded tensor ``"),
+        (&[("a", 1.0), ("a", 2.0)], "named a folded tensor `a`"),
+        (
+            &[("__metadata__", 1.0)],
+            "named a folded tensor `__metadata__`",
+        ),
+        (
+            &[("a", f32::NAN)],
+            "folded into values of `a` that are not finite",
+        ),
+    ] {
+        let error = fold(folded).unwrap_err().to_string();
+        assert!(error.starts_with("task `careless`: "), "{error}");
+        assert!(error.contains(expected), "{error}");
+    }
 }
 
 #[test]
@@ -461,6 +499,7 @@ fn every_candidate_is_emitted_exactly_once() {
         let careless = Careless {
             toy: Toy::new(1.0),
             emissions,
+            folded: Vec::new(),
         };
         let careless = GuardedTask::open("task `careless`", Kind::Classification, || {
             Ok(Box::new(careless))

@@ -38,7 +38,7 @@ extern "C" {
 /* Version of the ABI; the exported function ends in it. */
 #define METRICOPT_ABI_VERSION 1
 /* Raised by what is added without breaking a rule; nobody is ever refused for it. */
-#define METRICOPT_ABI_MINOR 0
+#define METRICOPT_ABI_MINOR 1
 
 /* What this file is compiled for, as `metricopt_plugin.target` wants it. Not defined where no host runs. */
 #if defined(__linux__) && !defined(__ANDROID__) && defined(__x86_64__) && !defined(__ILP32__)
@@ -376,6 +376,12 @@ typedef struct metricopt_task {
     void (*close)(void *handle);
     /* Checks a configuration without opening anything; null if there is nothing to check. */
     int32_t (*check)(const void *context, metricopt_str config, metricopt_sink error);
+    /*
+     * Emits the network with the adapter `phi`, an `at::Tensor` f32 [D] that stays the host's, folded into its weights,
+     * by the names that the file of the pre-trained weights has: one candidate with one tensor a call, numbered from 0.
+     * Null if it is not offered. Since minor 1.
+     */
+    int32_t (*fold)(void *handle, void *phi, metricopt_emit emit, metricopt_sink error);
 } metricopt_task;
 
 /*

@@ -59,6 +59,8 @@ mod call;
 pub mod config;
 mod error;
 mod metric;
+#[cfg(feature = "torch")]
+mod named_tensor;
 pub mod panics;
 pub mod predictions;
 mod registration;
@@ -71,6 +73,8 @@ mod view;
 pub use call::Call;
 pub use error::{Error, ErrorKind, Result};
 pub use metric::{Direction, DynMetric, Metric, MetricEntry};
+#[cfg(feature = "torch")]
+pub use named_tensor::NamedTensor;
 pub use predictions::{
     Classification, Detection, Kind, Named, OwnedClassification, Predictions, Retrieval,
 };
@@ -93,7 +97,8 @@ pub use tch;
 pub mod prelude {
     #[cfg(feature = "torch")]
     pub use crate::{
-        Batch, Context, Description, Emit, Gradients, Part, Rows, Site, Split, Task, autograd,
+        Batch, Context, Description, Emit, Gradients, NamedTensor, Part, Rows, Site, Split, Task,
+        autograd,
     };
     pub use crate::{
         Call, Classification, Data, Detection, Direction, Error, Kind, Metric, Named, Predictions,

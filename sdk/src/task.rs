@@ -8,7 +8,7 @@ use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use tch::{Device, Kind as Dtype, Tensor};
 
-use crate::{Batch, Call, Error, Kind, Result, Rows, Split, Views, config, panics};
+use crate::{Batch, Call, Error, Kind, NamedTensor, Result, Rows, Split, Views, config, panics};
 
 /// A FiLM site: a place in the network where per-channel scale and shift act (Perez et al., AAAI 2018).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -233,6 +233,55 @@ pub trait Task: Send + Sized + 'static {
         call: &Call<'_>,
         emit: &mut Emit<'_>,
     ) -> Result<()>;
+
+    /// The network with an adapter `phi` f32 `[D]` folded into its weights: all of its tensors, under the names and in the
+    /// shapes that the file of the pre-trained weights has for them, for `host export --fold`.
+    ///
+    /// A network with these weights and without FiLM must give the outputs of [`predict`](Self::predict) at `phi` within
+    /// 1e-5. FiLM behind a linear layer, `scale * (W x + b) + shift`, folds exactly: each row of `W` is multiplied by the
+    /// `scale` of its channel, and `b` becomes `scale * b + shift`. The same holds of a convolution and its output
+    /// channels, and of a batch normalisation, whose weight and bias are such a `W` and `b` for each channel.
+    ///
+    /// The default says that it is not offered: where a nonlinearity stands between FiLM and the nearest layer there is
+    /// nothing to fold into.
+    ///
+    /// ```
+    /// use metricopt_sdk::prelude::*;
+    /// use metricopt_sdk::tch::Tensor;
+    ///
+    /// /// What `fold` returns for one linear layer, weight `[outputs, inputs]` and bias `[outputs]`, and FiLM behind it.
+    /// fn folded(weight: &Tensor, bias: &Tensor, phi: &Tensor) -> Result<Vec<NamedTensor>> {
+    ///     let outputs = bias.size()[0];
+    ///     let scale = phi.f_narrow(0, 0, outputs)?.f_add_scalar(1.0)?;
+    ///     let shift = phi.f_narrow(0, outputs, outputs)?;
+    ///     let weight = weight.f_mul(&scale.f_unsqueeze(1)?)?;
+    ///     let bias = bias.f_mul(&scale)?.f_add(&shift)?;
+    ///     Ok(vec![
+    ///         NamedTensor::new("layer.weight", weight),
+    ///         NamedTensor::new("layer.bias", bias),
+    ///     ])
+    /// }
+    ///
+    /// let (weight, bias) = (Tensor::from_slice(&[3.0_f32, 4.0]).view([1, 2]), Tensor::from_slice(&[5.0_f32]));
+    /// let tensors = folded(&weight, &bias, &Tensor::from_slice(&[1.0_f32, -2.0]))?;
+    /// assert_eq!(Vec::<f32>::try_from(&tensors[0].tensor.view([-1]))?, [6.0, 8.0]);
+    /// assert_eq!(Vec::<f32>::try_from(&tensors[1].tensor)?, [8.0]);
+    /// # Ok::<(), metricopt_sdk::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch, or that it is not offered.
+    fn fold(&self, _phi: &Tensor) -> Result<Vec<NamedTensor>> {
+        Err(not_folded())
+    }
+}
+
+/// What a task says that cannot fold.
+pub(crate) fn not_folded() -> Error {
+    Error::unsupported("does not offer to fold its adapter into the weights")
+        .hint("`adapter.safetensors` of the run holds scale and shift of every FiLM site")
+        .hint("the author of a task adds it with the method `fold` of `Task`")
 }
 
 /// Value and gradient of a scalar function of `phi` by autograd.
@@ -281,6 +330,7 @@ pub trait DynTask: Send {
         call: &Call<'_>,
         emit: &mut Emit<'_>,
     ) -> Result<()>;
+    fn fold(&self, phi: &Tensor) -> Result<Vec<NamedTensor>>;
 }
 
 /// A task of this binary, whose author's `Drop` may panic.
@@ -314,6 +364,10 @@ impl<T: Task> DynTask for Opened<T> {
         emit: &mut Emit<'_>,
     ) -> Result<()> {
         Task::predict(&*self.0, phis, rows, call, emit)
+    }
+
+    fn fold(&self, phi: &Tensor) -> Result<Vec<NamedTensor>> {
+        Task::fold(&*self.0, phi)
     }
 }
 

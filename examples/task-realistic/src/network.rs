@@ -49,6 +49,18 @@ impl Network {
         self.layers[0].apply(features)
     }
 
+    /// The network that has the same outputs without FiLM as this one with the adapter `phi` `[D]`.
+    pub(crate) fn folded(&self, phi: &Tensor) -> Result<Self> {
+        let [one, two, output] = &self.layers;
+        let output = Layer {
+            matrix: output.matrix.shallow_clone(),
+            bias: output.bias.shallow_clone(),
+        };
+        Ok(Self {
+            layers: [fold(one, phi, 0)?, fold(two, phi, 2 * one.width())?, output],
+        })
+    }
+
     /// The logits `[P, N]` of `P` adapters `[P, D]`, in one pass.
     ///
     /// `first` is what comes in at the first FiLM site: `[N, H]` where all adapters see the same rows, `[P, N, H]`
@@ -59,6 +71,17 @@ impl Network {
         let hidden = film(&two.apply(&hidden)?, phis, 2 * one.width(), two.width())?.f_relu()?;
         Ok(output.apply(&hidden)?.f_squeeze_dim(-1)?)
     }
+}
+
+/// The layer with the FiLM site behind it folded in: `scale * (x W + b) + shift`, with a scale for each column of `W`.
+fn fold(layer: &Layer, phi: &Tensor, start: i64) -> Result<Layer> {
+    let width = layer.width();
+    let scale = phi.f_narrow(0, start, width)?.f_add_scalar(1.0)?;
+    let shift = phi.f_narrow(0, start + width, width)?;
+    Ok(Layer {
+        matrix: layer.matrix.f_mul(&scale)?,
+        bias: shift.f_addcmul(&layer.bias, &scale)?,
+    })
 }
 
 /// A FiLM site: scales and shifts each channel, for each adapter; the result is `[P, N, H]`.

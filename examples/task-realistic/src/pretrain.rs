@@ -20,7 +20,7 @@ const VERSION: &str = "1";
 const BATCH: usize = 256;
 
 /// The names of the tensors in a cache file, in the order of the layers.
-const NAMES: [[&str; 2]; 3] = [
+pub(crate) const NAMES: [[&str; 2]; 3] = [
     ["matrix1", "bias1"],
     ["matrix2", "bias2"],
     ["matrix3", "bias3"],

@@ -6,7 +6,7 @@ use metricopt_sdk::tch::{Device, Kind as Dtype, Reduction, Tensor, no_grad, with
 use crate::Config;
 use crate::data::{self, Table};
 use crate::network::Network;
-use crate::pretrain::pretrained;
+use crate::pretrain::{NAMES, pretrained};
 
 /// Values of the widest intermediate tensor: 8 MB, so that memory does not grow with data and population.
 const VALUES: usize = 1 << 21;
@@ -139,6 +139,21 @@ impl Task for Machines {
         let views: Vec<_> = tensors.iter().map(|tensors| Views::new(tensors)).collect();
         // All at once, so that the host can share the work of the metric out among its threads.
         emit(0, &views)
+    }
+
+    /// Under the names of the file that the network was pre-trained into.
+    fn fold(&self, phi: &Tensor) -> Result<Vec<NamedTensor>> {
+        let layers = self.network.folded(phi)?.layers;
+        let named = NAMES
+            .iter()
+            .zip(layers)
+            .flat_map(|([matrix, bias], layer)| {
+                [
+                    NamedTensor::new(*matrix, layer.matrix),
+                    NamedTensor::new(*bias, layer.bias),
+                ]
+            });
+        Ok(named.collect())
     }
 }
 

@@ -19,6 +19,7 @@ use crate::device::DeviceChoice;
 use crate::engine::contender::Contender;
 use crate::engine::contest::{Contest, SeedResult};
 use crate::interrupt;
+use crate::report;
 use crate::run::{Comparison, ComparisonDirectory, MetricSummary};
 
 /// Compare methods side by side, paired by seed.
@@ -122,6 +123,16 @@ impl Compare {
                     comparison.table()
                 })?;
                 eprintln!("\nresults are in {path}");
+                let file = report::comparison::FILE;
+                match report::of_comparison(directory.path())
+                    .and_then(|html| directory.write(file, &html))
+                {
+                    Ok(()) => eprintln!("the page is {path}/{file}"),
+                    // The results are all there; the page can be made again.
+                    Err(error) => {
+                        super::warn(&error.context("there is no page of this comparison"))
+                    }
+                }
                 Ok(())
             }
             Err(error) => Err(match directory.remains().tidy(false) {

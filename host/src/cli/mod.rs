@@ -6,6 +6,7 @@ mod check_metric;
 mod compare;
 mod completions;
 mod describe;
+mod export;
 mod list;
 mod log;
 mod man;
@@ -48,6 +49,7 @@ Examples:
   host run --plugin tabular                       tune the built-in example for F1
   host run --plugin tabular --metric aucpr        for another metric
   host report runs/tabular-f1-1                   its page with all figures, made again
+  host export runs/tabular-f1-1 --fold            the tuned weights, for PyTorch
   host compare --plugin tabular --seeds 5         methods side by side, paired by seed
   host describe tabular                           what a task can be told
   host list                                       all plugins, tasks and metrics
@@ -63,6 +65,7 @@ enum Command {
     Describe(describe::Describe),
     Run(run::Run),
     Report(report::Report),
+    Export(export::Export),
     Compare(compare::Compare),
     Score(score::Score),
     CheckMetric(check_metric::CheckMetric),
@@ -81,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Describe(command) => command.execute(),
         Command::Run(command) => command.execute(),
         Command::Report(command) => command.execute(),
+        Command::Export(command) => command.execute(),
         Command::Compare(command) => command.execute(),
         Command::Score(command) => command.execute(),
         Command::CheckMetric(command) => command.execute(),

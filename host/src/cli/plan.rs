@@ -111,15 +111,11 @@ impl PlanOptions {
     /// The resolved configuration, and how to use it again; `more` are the other options of the command.
     pub(super) fn resolved(&self, command: &str, plan: &Plan<'_>, more: &str) -> String {
         let metric = self.metric.as_deref().unwrap_or(&plan.metric_entry.name);
-        // A program with its arguments has blanks, and may have lines, which must not end the comment. Only a zero byte
-        // cannot be quoted, and none can be typed.
-        let metric = shlex::try_quote(metric)
-            .unwrap_or(metric.into())
-            .replace('\n', "\n# ");
+        let metric = quoted(metric);
         let plugins: Vec<String> = self
             .plugins
             .iter()
-            .map(|name| format!("--plugin {name}"))
+            .map(|name| format!("--plugin {}", quoted(name)))
             .collect();
         format!(
             "# host {command} {} --task {} --metric {metric} {more} --config THIS_FILE\n{}\n",
@@ -128,4 +124,12 @@ impl PlanOptions {
             plan.layers.resolved()
         )
     }
+}
+
+/// A word as a shell takes it, in a comment. A program with its arguments has blanks, and may have lines, which must not end
+/// the comment. Only a zero byte cannot be quoted, and none can be typed.
+fn quoted(word: &str) -> String {
+    shlex::try_quote(word)
+        .unwrap_or(word.into())
+        .replace('\n', "\n# ")
 }

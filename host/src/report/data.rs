@@ -118,6 +118,30 @@ impl Metric {
 }
 
 impl Summary {
+    /// Reads the `summary.json` of a run directory.
+    ///
+    /// # Errors
+    ///
+    /// If the run did not finish, or the file is damaged.
+    pub fn read(directory: &Path) -> Result<Self> {
+        let path = directory.join("summary.json");
+        let text = text(&path)?.ok_or_else(|| {
+            Error::data(format!("no `summary.json` in `{}`", directory.display())).hint(
+                "a run writes it at its end: give the directory of a run that finished, or repeat the run",
+            )
+        })?;
+        let broken = |what: String| {
+            Error::data(format!("cannot use `{}`: {what}", path.display()))
+                .hint("restore the file from a copy, or repeat the run with its `config.toml`")
+        };
+        let summary: Self = serde_json::from_str(&text).map_err(|e| broken(e.to_string()))?;
+        if summary.version != 1 {
+            let found = summary.version;
+            return Err(broken(format!("it has version {found}, expected 1")));
+        }
+        Ok(summary)
+    }
+
     /// The row of a method.
     pub fn method(&self, name: &str) -> Option<&Method> {
         self.methods.iter().find(|method| method.name == name)
@@ -136,7 +160,7 @@ impl Run {
                 .hint("give the directory of a run, as `host run` names it in its last lines")
         })?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let summary = read_summary(directory)?;
+        let summary = Summary::read(directory)?;
         let walks = Walks::read(&directory.join("trajectories.safetensors"))?;
         Ok(Self {
             name: name.into_owned(),
@@ -158,25 +182,6 @@ impl Run {
             plane: Plane::read(&directory.join("report.safetensors"))?,
         })
     }
-}
-
-fn read_summary(directory: &Path) -> Result<Summary> {
-    let path = directory.join("summary.json");
-    let text = text(&path)?.ok_or_else(|| {
-        Error::data(format!("no `summary.json` in `{}`", directory.display())).hint(
-            "a run writes it at its end: give the directory of a run that finished, or repeat the run",
-        )
-    })?;
-    let broken = |what: String| {
-        Error::data(format!("cannot use `{}`: {what}", path.display()))
-            .hint("restore the file from a copy, or repeat the run with its `config.toml`")
-    };
-    let summary: Summary = serde_json::from_str(&text).map_err(|e| broken(e.to_string()))?;
-    if summary.version != 1 {
-        let found = summary.version;
-        return Err(broken(format!("it has version {found}, expected 1")));
-    }
-    Ok(summary)
 }
 
 /// A file of text; none if there is none.

@@ -1,6 +1,8 @@
-//! `report.html`: what a run found as one page for people, made from the files of its directory alone.
+//! `report.html` and `comparison.html`: what a run or a comparison found as one page for people, made from the files of its
+//! directory alone.
 
 pub mod colours;
+pub mod comparison;
 pub mod data;
 pub mod figures;
 pub mod history;
@@ -10,6 +12,7 @@ pub mod overlay;
 pub mod page;
 pub mod pca;
 pub mod plane;
+pub mod rows;
 pub mod scale;
 pub mod series;
 pub mod sites;
@@ -19,6 +22,7 @@ pub mod tensors;
 use metricopt_sdk::{Error, Result};
 use std::path::{Path, PathBuf};
 
+pub use comparison::of_comparison;
 pub use data::Run;
 
 /// Name of the report in a run directory.

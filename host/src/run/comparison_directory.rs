@@ -45,7 +45,12 @@ impl ComparisonDirectory {
             made,
         };
         for name in directory.names()? {
-            let ours = ["config.toml", "comparison.json", "comparison.csv"];
+            let ours = [
+                "config.toml",
+                "comparison.json",
+                "comparison.csv",
+                "comparison.html",
+            ];
             let name = name.strip_suffix(".tmp").unwrap_or(&name);
             if !ours.contains(&name) && seed_of(name).is_none() {
                 return Err(Error::data(format!(

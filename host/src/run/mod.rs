@@ -1,5 +1,6 @@
 //! What a run or a comparison leaves behind.
 
+mod adapter;
 mod artifacts;
 pub mod checkpoint;
 mod comparison;
@@ -14,7 +15,9 @@ mod stored;
 mod summary;
 mod tensorboard;
 mod text_table;
+mod weights;
 
+pub use adapter::read_adapter;
 pub use artifacts::{
     adapter_file, optimizer_file, predictions_file, report_file, trajectories_file,
     value_function_file,
@@ -26,3 +29,4 @@ pub use identity::{Identity, TaskDescription};
 pub use optimizer_file::OptimizerFile;
 pub use stored::{StoredRun, StoredValueFunction};
 pub use summary::{MetricSummary, Reused, Summary};
+pub use weights::weights_file;

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use crate::cache;
 use crate::data::{self, Corruption, Scaling, Shares, Source, Splits, Table};
 use crate::film::{BLOCK, FirstLayer, Scratch, score_block};
+use crate::fold::folded;
 use crate::network::{Frozen, Network, TensorNetwork};
 use crate::pretrain::{Pretraining, cross_entropy, row_weights, train};
 
@@ -17,6 +18,10 @@ const MAX_DEVICE_VALUES: usize = 1 << 26;
 ///
 /// By default the embedded UCI Adult data in the a9a encoding. The network is pre-trained in seconds, once: it is kept
 /// by the content of data and configuration.
+///
+/// `host export --fold` names the weights as a `torch.nn.Sequential` of `Linear` and `ReLU` in turn does: `0.weight`,
+/// `0.bias`, `2.weight`, ... Its output is the logit of the positive class; its inputs are the columns, standardised where
+/// `standardise` says so.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -254,6 +259,10 @@ impl Task for Tabular {
         let tensors = tensors?;
         let views: Vec<Views<'_>> = tensors.iter().map(|tensors| Views::new(tensors)).collect();
         emit(0, &views)
+    }
+
+    fn fold(&self, phi: &Tensor) -> Result<Vec<NamedTensor>> {
+        folded(&self.network, &Vec::<f32>::try_from(phi.f_reshape([-1])?)?)
     }
 }
 

@@ -45,7 +45,7 @@ pub use types::{
 pub const VERSION: u32 = 1;
 
 /// Raised by what is added without breaking a rule.
-pub const MINOR: u32 = 0;
+pub const MINOR: u32 = 1;
 
 /// Name of the exported symbol without the version.
 pub const SYMBOL: &str = "metricopt_plugin_v";

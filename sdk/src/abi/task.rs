@@ -19,8 +19,10 @@ use super::types::{
     Batch, Call, Candidate, DLDevice, Emit, Open, Rows, Sink, Str, TaskTable, dlpack,
 };
 use super::{table, views};
+use crate::task::not_folded;
 use crate::{
-    Context, Description, DynTask, Error, Gradients, Part, Result, Split, TaskEntry, Views, panics,
+    Context, Description, DynTask, Error, Gradients, NamedTensor, Part, Result, Split, TaskEntry,
+    Views, panics,
 };
 
 /// A CUDA device, in DLPack.
@@ -46,6 +48,7 @@ pub(super) fn export(entry: TaskEntry) -> *const TaskTable {
         predict: Some(predict),
         close: Some(close),
         check: Some(check),
+        fold: Some(fold),
     }))
 }
 
@@ -229,6 +232,22 @@ unsafe fn rows_from(rows: *const Rows) -> Result<crate::Rows> {
     })
 }
 
+/// Gives tensors to the host.
+fn hand_over(emit: &Emit, first: usize, candidates: &[Views<'_>]) -> Result<()> {
+    views::lend_many(candidates, |candidates| {
+        let refused = emit.emit.is_none_or(|function| {
+            // SAFETY: the function belongs to this context; the candidates are borrowed for the call.
+            let refused =
+                unsafe { function(emit.context, first, candidates.as_ptr(), candidates.len()) };
+            refused != 0
+        });
+        match refused {
+            true => Err(Error::failed("the host refused what was emitted")),
+            false => Ok(()),
+        }
+    })
+}
+
 unsafe extern "C" fn predict(
     handle: *mut c_void,
     phis: *mut c_void,
@@ -238,21 +257,8 @@ unsafe extern "C" fn predict(
     error: Sink,
 ) -> i32 {
     run(error, || {
-        let mut hand_over = |first: usize, candidates: &[Views<'_>]| {
-            views::lend_many(candidates, |candidates| {
-                let refused = emit.emit.is_none_or(|function| {
-                    // SAFETY: the function belongs to this context; the candidates are borrowed for the call.
-                    let refused = unsafe {
-                        function(emit.context, first, candidates.as_ptr(), candidates.len())
-                    };
-                    refused != 0
-                });
-                match refused {
-                    true => Err(Error::failed("the host refused the predictions")),
-                    false => Ok(()),
-                }
-            })
-        };
+        let mut hand_over =
+            |first: usize, candidates: &[Views<'_>]| hand_over(&emit, first, candidates);
         // SAFETY: the host vouches for handle, tensor, rows and call during the call.
         unsafe {
             let phis = Tensor::clone_from_ptr(phis.cast());
@@ -261,6 +267,17 @@ unsafe extern "C" fn predict(
                 task(handle).predict(&phis, &rows, call, &mut hand_over)
             })
         }
+    })
+}
+
+unsafe extern "C" fn fold(handle: *mut c_void, phi: *mut c_void, emit: Emit, error: Sink) -> i32 {
+    run(error, || {
+        // SAFETY: the host vouches for handle and tensor during the call.
+        let tensors = unsafe { task(handle).fold(&Tensor::clone_from_ptr(phi.cast())) }?;
+        for (number, tensor) in tensors.iter().enumerate() {
+            tensor.view(|view| hand_over(&emit, number, &[Views::new(&[view])]))?;
+        }
+        Ok(())
     })
 }
 
@@ -487,29 +504,51 @@ impl DynTask for Loaded {
             return Err(Error::unsupported("`predict` is missing"));
         };
         let rows = lend_rows(rows);
-        let mut receiver = Receiver { emit, failed: None };
-        let lent = Emit {
-            context: (&raw mut receiver).cast(),
-            emit: Some(receive),
+        receiving(emit, |lent| {
+            views::lend_call(call, |call| {
+                // SAFETY: the handle is this table's; all else lives for the duration of the call.
+                self.call(|error| unsafe {
+                    predict(
+                        self.handle,
+                        phis.as_ptr().cast_mut().cast(),
+                        &raw const rows,
+                        call,
+                        lent,
+                        error,
+                    )
+                })
+            })
+        })
+    }
+
+    fn fold(&self, phi: &Tensor) -> Result<Vec<NamedTensor>> {
+        let Some(fold) = self.table.fold else {
+            return Err(not_folded());
         };
-        let done = views::lend_call(call, |call| {
+        let mut tensors = Vec::new();
+        let mut take = |number: usize, candidates: &[Views<'_>]| {
+            let [candidate] = candidates else {
+                return Err(Error::failed("the task emitted several tensors at once"));
+            };
+            let [view] = candidate.tensors() else {
+                return Err(Error::failed("the task emitted several tensors at once"));
+            };
+            if number != tensors.len() {
+                return Err(Error::failed(format!(
+                    "the task emitted tensor {number} after {}",
+                    tensors.len()
+                )));
+            }
+            tensors.push(NamedTensor::copy_of(view)?);
+            Ok(())
+        };
+        receiving(&mut take, |lent| {
             // SAFETY: the handle is this table's; all else lives for the duration of the call.
             self.call(|error| unsafe {
-                predict(
-                    self.handle,
-                    phis.as_ptr().cast_mut().cast(),
-                    &raw const rows,
-                    call,
-                    lent,
-                    error,
-                )
+                fold(self.handle, phi.as_ptr().cast_mut().cast(), lent, error)
             })
-        });
-        // What went wrong on this side is the reason, not that the task gave up over it.
-        match receiver.failed {
-            Some(error) => Err(error),
-            None => done,
-        }
+        })?;
+        Ok(tensors)
     }
 }
 
@@ -522,7 +561,21 @@ impl Drop for Loaded {
     }
 }
 
-/// Takes predictions for the engine, and keeps the first error.
+/// Calls a function of a plugin that emits.
+fn receiving(emit: &mut crate::Emit<'_>, call: impl FnOnce(Emit) -> Result<()>) -> Result<()> {
+    let mut receiver = Receiver { emit, failed: None };
+    let done = call(Emit {
+        context: (&raw mut receiver).cast(),
+        emit: Some(receive),
+    });
+    // What went wrong on this side is the reason, not that the task gave up over it.
+    match receiver.failed {
+        Some(error) => Err(error),
+        None => done,
+    }
+}
+
+/// Takes what a task emits, and keeps the first error.
 struct Receiver<'a, 'b> {
     emit: &'a mut crate::Emit<'b>,
     failed: Option<Error>,
@@ -534,12 +587,12 @@ unsafe extern "C" fn receive(
     candidates: *const Candidate,
     candidates_len: usize,
 ) -> i32 {
-    // SAFETY: the context is the receiver of the running `predict`, which nobody else uses meanwhile.
+    // SAFETY: the context is the receiver of the running call, which nobody else uses meanwhile.
     let receiver = unsafe { &mut *context.cast::<Receiver<'_, '_>>() };
     // A panic of the engine must not travel through the plugin.
     let received = panics::guard(|| {
         if receiver.failed.is_some() {
-            return Err(Error::failed("predictions after the host refused them"));
+            return Err(Error::failed("tensors after the host refused some"));
         }
         if candidates_len == 0 {
             return Ok(());
@@ -598,3 +651,6 @@ fn lend_rows(rows: &crate::Rows) -> Rows {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -410,4 +410,9 @@ pub struct TaskTable {
     /// Checks a configuration without opening anything; null if there is nothing to check.
     pub check:
         Option<unsafe extern "C" fn(context: *const c_void, config: Str, error: Sink) -> i32>,
+    /// Emits the network with the adapter `phi` f32 `[D]` folded into its weights: one candidate with one tensor a call,
+    /// numbered from 0. Null if it is not offered.
+    pub fold: Option<
+        unsafe extern "C" fn(handle: *mut c_void, phi: *mut c_void, emit: Emit, error: Sink) -> i32,
+    >,
 }

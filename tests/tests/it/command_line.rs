@@ -12,6 +12,7 @@ fn help() {
         "describe",
         "run",
         "report",
+        "export",
         "compare",
         "score",
         "check-metric",

@@ -57,6 +57,7 @@ fn a_comparison_leaves_its_files_and_the_same_json_on_standard_output() {
         place.files("out"),
         [
             "comparison.csv",
+            "comparison.html",
             "comparison.json",
             "config.toml",
             "seed-0.json",

@@ -5,18 +5,22 @@
 )]
 
 mod bad_input;
+mod browser;
 mod check_metric;
 mod command_line;
 mod compare;
+mod comparison_page;
 mod configuration;
 mod determinism;
 mod exec_metric;
+mod export;
 mod interruption;
 mod json;
 mod learned;
 mod manual;
 mod misbehaving;
 mod new;
+mod pages;
 mod plugins;
 mod python;
 mod refusals;

@@ -14,13 +14,13 @@ const SECTIONS: [&str; 8] = [
     "facts",
 ];
 
-fn page(place: &Place, path: &str) -> String {
+pub(crate) fn page(place: &Place, path: &str) -> String {
     fs::read_to_string(place.path(path)).unwrap()
 }
 
 /// The section of a page with an id.
 #[track_caller]
-fn section<'a>(page: &'a str, id: &str) -> &'a str {
+pub(crate) fn section<'a>(page: &'a str, id: &str) -> &'a str {
     let start = page.find(&format!("<section id=\"{id}\"")).unwrap();
     let end = page[start..].find("</section>").unwrap();
     &page[start..start + end]
@@ -28,7 +28,7 @@ fn section<'a>(page: &'a str, id: &str) -> &'a str {
 
 /// Holds for every page: one file that fetches nothing, with nothing broken in it.
 #[track_caller]
-fn assert_sound(page: &str) {
+pub(crate) fn assert_sound(page: &str) {
     assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n"));
     assert!(page.len() < 2_000_000, "{} bytes", page.len());
     for outside in [

@@ -92,6 +92,39 @@ fn the_adapter_zero_is_the_plain_network() -> Result<()> {
     Ok(())
 }
 
+/// Put in the place of the network, the folded one needs no adapter any more.
+#[test]
+fn folded_weights_give_the_same_scores_without_an_adapter() -> Result<()> {
+    let mut task = open(0, None, CALL)?;
+    let phis = adapters(4);
+    let expected = predictions(&task, &phis, Part::All)?;
+    let config = Config {
+        readings: 3000,
+        hidden: [12, 8],
+        epochs: 3,
+        ..Config::default()
+    };
+    let [_, validation, _] = data::splits(&config, 0)?;
+    let folded: Vec<_> = (0..4)
+        .map(|candidate| task.network.folded(&phis.get(candidate)))
+        .collect::<Result<_>>()?;
+    for (network, expected) in folded.into_iter().zip(&expected) {
+        task.network = network;
+        task.splits[1] = SplitData::new(&validation, &task.network, Device::Cpu)?;
+        let found = predictions(&task, &adapters(1), Part::All)?;
+        for (found, expected) in found[0].iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+        }
+    }
+    let tensors = task.fold(&adapters(1).get(0))?;
+    let names: Vec<&str> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["matrix1", "bias1", "matrix2", "bias2", "matrix3", "bias3"]
+    );
+    Ok(())
+}
+
 /// One candidate after the other, row by row in double precision: the layout of the adapter is the one promised.
 #[test]
 fn adapters_are_scale_and_then_shift_site_by_site() -> Result<()> {

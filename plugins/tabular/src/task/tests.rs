@@ -125,6 +125,59 @@ fn both_paths_equal_the_naive_network() {
     }
 }
 
+/// As a reader of the file would: `torch.nn.Linear` is `x W^T + b`, with ReLU between layers.
+#[test]
+fn folded_weights_give_the_same_scores_without_film() {
+    let task = open(2, None);
+    let splits = data::split(
+        data::load(&Source::default()).unwrap(),
+        &Shares::default(),
+        3,
+    )
+    .unwrap();
+    let x =
+        Tensor::from_slice(&splits.validation.features).view([splits.validation.rows() as i64, -1]);
+    let phis = adapters(4) * 3.0;
+    let whole = predictions(&task, &phis, Part::All, 2);
+    for (index, (expected, _)) in whole.iter().enumerate() {
+        let tensors = task.fold(&phis.get(index as i64)).unwrap();
+        let names: Vec<&str> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "0.weight", "0.bias", "2.weight", "2.bias", "4.weight", "4.bias", "6.weight",
+                "6.bias"
+            ]
+        );
+        assert_eq!(tensors[0].tensor.size(), [16, 123]);
+        let mut a = x.shallow_clone();
+        for (layer, pair) in tensors.chunks(2).enumerate() {
+            let z = a.matmul(&pair[0].tensor.transpose(0, 1)) + &pair[1].tensor;
+            a = if layer < 3 { z.relu() } else { z.sigmoid() };
+        }
+        let found = Vec::<f32>::try_from(a.view([-1])).unwrap();
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+        }
+    }
+    // The adapters differ enough for this to say something.
+    let apart = whole[0].0.iter().zip(&whole[1].0);
+    let apart = apart.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(apart > 0.05, "{apart}");
+}
+
+#[test]
+fn an_adapter_of_another_length_is_not_folded() {
+    let error = open(1, None)
+        .fold(&Tensor::from_slice(&[0.5_f32; 55]))
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the adapter has 55 values, the network takes 56"
+    );
+}
+
 #[test]
 fn parts_agree_with_the_whole() {
     let task = open(2, None);
