@@ -55,7 +55,6 @@ impl Groundwork {
     /// # Errors
     ///
     /// Those of the task, the metric and the recorder, or that the user asked to stop.
-    #[expect(clippy::too_many_arguments, reason = "each is a part of the engine")]
     pub fn lay(
         observer: &Observer<'_>,
         config: &EngineConfig,

@@ -80,8 +80,7 @@ fn stopping_during_pre_training_leaves_nothing() {
 fn stopping_during_a_slow_metric_keeps_its_answers() {
     let place = Place::new();
     let child = start(&place.test_run("run", &["--metric", "misbehaving:how=sleep"]));
-    wait_for(&place.path("run/config.toml"));
-    std::thread::sleep(Duration::from_millis(500));
+    wait_for(&place.path("run/tensorboard"));
     let stderr = interrupt(child, "-TERM");
     assert!(
         stderr.contains("the same command with `--out run --resume` goes on"),
