@@ -6,8 +6,17 @@ use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
 use super::plan::Plan;
+use crate::engine::config::EngineConfig;
 use crate::engine::past::{Past, Stored, StoredFunction};
 use crate::run::{Identity, Reused, StoredRun, StoredValueFunction};
+
+/// Sections of the configuration that a value function is made with; the first two make trajectories.
+const FUNCTION: [&str; 4] = [
+    "trajectories",
+    "calibration",
+    "value_function",
+    "meta_training",
+];
 
 /// What was typed.
 #[derive(Debug, Args)]
@@ -77,7 +86,7 @@ fn read_trajectories(path: &Path, plan: &mut Plan<'_>, here: &Identity) -> Resul
     let (identity, hash) = (run.identity.clone(), run.hash.clone());
     same_task(option, path, here.differences(&identity))?;
     let named = |error: Error| named(option, path, error);
-    plan.adopt(&["trajectories", "calibration"], &identity.config, path)
+    plan.adopt(&FUNCTION[..2], &identity.config, path)
         .map_err(named)?;
     let stored = run.stored(here).map_err(named)?;
     let engine = &plan.engine;
@@ -99,13 +108,7 @@ fn read_value_function(path: &Path, plan: &mut Plan<'_>, here: &Identity) -> Res
     let (identity, hash) = (file.identity.clone(), file.hash.clone());
     same_task(option, path, here.differences(&identity))?;
     let named = |error: Error| named(option, path, error);
-    let sections = [
-        "trajectories",
-        "calibration",
-        "value_function",
-        "meta_training",
-    ];
-    plan.adopt(&sections, &identity.config, path)
+    plan.adopt(&FUNCTION, &identity.config, path)
         .map_err(named)?;
     let stored = file.stored(here).map_err(named)?;
     Ok(Earlier {
@@ -170,9 +173,18 @@ pub(super) fn identity(plan: &Plan<'_>, seed: u64, description: Option<Descripti
         metric: plan.metric_entry.name.clone(),
         metric_options: plan.metric.config(),
         direction: plan.metric_entry.direction,
-        config: metricopt_sdk::config::to_json(&plan.engine),
+        config: made_with(&plan.engine),
         description: description.map(Into::into),
     }
+}
+
+/// The configuration that trajectories and value function are made with.
+fn made_with(engine: &EngineConfig) -> Value {
+    let mut config = metricopt_sdk::config::to_json(engine);
+    if let Value::Object(sections) = &mut config {
+        sections.retain(|section, _| FUNCTION.contains(&section.as_str()));
+    }
+    config
 }
 
 fn same_task(option: &str, path: &Path, differences: Vec<String>) -> Result<()> {

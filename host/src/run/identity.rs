@@ -21,7 +21,7 @@ pub struct Identity {
     pub metric_options: Value,
     /// Which way it improves.
     pub direction: Direction,
-    /// The whole configuration of the engine.
+    /// The sections of the engine's configuration that trajectories and value function are made with.
     pub config: Value,
     /// What the opened task said of itself; none before it is opened.
     pub description: Option<TaskDescription>,

@@ -97,22 +97,12 @@ impl Reader {
                 validation,
                 queries,
             } => vec![self.of_method(method, *step, *queries, [("validation", *validation)])],
-            // A reason, without a number.
+            // Reasons, and counts that are in the summary.
             Event::LandscapeLeftOut { .. }
+            | Event::MetaTestingBegun { .. }
             | Event::PredictionsNotKept { .. }
             | Event::MethodLeftOut { .. }
             | Event::Stopped { .. } => Vec::new(),
-            Event::MetaTestingBegun {
-                queries,
-                evaluations,
-            } => vec![Reading {
-                queries: Some(*queries),
-                ..phase(
-                    "meta-testing",
-                    None,
-                    [("network_evaluations_before", *evaluations as f64)],
-                )
-            }],
             Event::OptimizerLearned { objective_changes } => {
                 let changes = objective_changes.iter().enumerate();
                 changes

@@ -24,6 +24,8 @@ pub(crate) fn numbers(events: &[Value]) -> Vec<Number> {
             "trajectories-observed" => "trajectories",
             "value-function-trained" => "value-function",
             "decided" => "acceptance",
+            // Counts of the moment, which the summary has too.
+            "meta-testing-begun" => continue,
             _ => event["method"].as_str().unwrap(),
         };
         let mut push = |step: Option<u64>, name: &str, value: &Value| {
