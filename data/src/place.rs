@@ -7,7 +7,11 @@ use std::{
 
 use metricopt_sdk::{Error, Result};
 
-use crate::config::DatasetConfig;
+use crate::{
+    catalogue::{self, Access},
+    config::DatasetConfig,
+    download,
+};
 
 /// The variable that names the folder of all data sets.
 pub const VARIABLE: &str = "METRICOPT_DATA";
@@ -56,7 +60,16 @@ fn missing(root: &Path, name: &str, named: bool) -> Error {
             "`root` must be the folder with the files of `{name}`"
         ));
     }
-    Error::data(format!("the data set `{name}` is not there: `{shown}` does not exist")).hint(format!(
-        "fetch it with `host data fetch {name}`, or name the folder that has it with `--set task.root=DIR`"
+    let get = match catalogue::find(name) {
+        Ok(entry) => match entry.access {
+            Access::Manual(how) => download::by_hand(how, entry, root),
+            Access::Files(_) => format!("fetch it with `host data fetch {name}`"),
+        },
+        Err(_) => format!("put its files into `{shown}`"),
+    };
+    Error::data(format!(
+        "the data set `{name}` is not there: `{shown}` does not exist"
     ))
+    .hint(get)
+    .hint("or name the folder that has it with `--set task.root=DIR`")
 }
