@@ -120,8 +120,15 @@ fn address(entry: &Entry, file: &RemoteFile, mirror: Option<&str>) -> String {
     }
 }
 
-/// What to do for a data set that nobody may fetch unasked.
-pub(crate) fn by_hand(how: &str, entry: &Entry, target: &Path) -> String {
+/// What to do to have a data set at `target`.
+pub fn how_to_get(entry: &Entry, target: &Path) -> String {
+    match entry.access {
+        Access::Files(_) => format!("fetch it with `host data fetch {}`", entry.name),
+        Access::Manual(how) => by_hand(how, entry, target),
+    }
+}
+
+fn by_hand(how: &str, entry: &Entry, target: &Path) -> String {
     format!(
         "{how} in `{}`; the page is {}",
         target.display(),

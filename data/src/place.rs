@@ -7,11 +7,7 @@ use std::{
 
 use metricopt_sdk::{Error, Result};
 
-use crate::{
-    catalogue::{self, Access},
-    config::DatasetConfig,
-    download,
-};
+use crate::{catalogue, config::DatasetConfig, download};
 
 /// The variable that names the folder of all data sets.
 pub const VARIABLE: &str = "METRICOPT_DATA";
@@ -61,10 +57,7 @@ fn missing(root: &Path, name: &str, named: bool) -> Error {
         ));
     }
     let get = match catalogue::find(name) {
-        Ok(entry) => match entry.access {
-            Access::Manual(how) => download::by_hand(how, entry, root),
-            Access::Files(_) => format!("fetch it with `host data fetch {name}`"),
-        },
+        Ok(entry) => download::how_to_get(entry, root),
         Err(_) => format!("put its files into `{shown}`"),
     };
     Error::data(format!(
