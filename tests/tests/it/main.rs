@@ -9,6 +9,7 @@ mod check_metric;
 mod command_line;
 mod compare;
 mod configuration;
+mod data;
 mod determinism;
 mod exec_metric;
 mod interruption;
