@@ -142,7 +142,7 @@ fn dropped_connections_go_on_where_they_ended() {
     let from: Vec<_> = server
         .requests()
         .iter()
-        .map(|request| request.from())
+        .map(|request| request.start())
         .collect();
     assert_eq!(from, [None, Some(30_000), Some(30_001), Some(80_001)]);
 }
@@ -161,7 +161,7 @@ fn a_later_run_goes_on_where_an_earlier_one_ended() {
     place.assert_nothing_in_place();
     let second = Server::new(vec![Answer::File(contents())]);
     assert_fetched(&place, place.fetch(&entry, &second));
-    assert_eq!(second.requests()[0].from(), Some(40_000));
+    assert_eq!(second.requests()[0].start(), Some(40_000));
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn a_server_that_ignores_the_range_starts_the_file_again() {
     ];
     let (place, server) = (Place::new(), Server::new(answers));
     assert_fetched(&place, place.fetch(&plain(Some(100_000), md5()), &server));
-    assert_eq!(server.requests()[1].from(), Some(40_000));
+    assert_eq!(server.requests()[1].start(), Some(40_000));
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn a_part_from_another_place_is_not_used() {
     ];
     let (place, server) = (Place::new(), Server::new(answers));
     assert_fetched(&place, place.fetch(&plain(Some(100_000), md5()), &server));
-    assert_eq!(server.requests()[2].from(), None);
+    assert_eq!(server.requests()[2].start(), None);
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn a_file_that_changed_on_the_server_is_fetched_from_its_start() {
     let from: Vec<_> = server
         .requests()
         .iter()
-        .map(|request| request.from())
+        .map(|request| request.start())
         .collect();
     assert_eq!(from, [Some(40_000), None]);
 }
@@ -226,7 +226,7 @@ fn a_part_that_is_whole_already_needs_no_length_from_the_catalogue() {
     let server = Server::new(vec![Answer::File(contents())]);
     assert_fetched(&place, place.fetch(&plain(None, md5()), &server));
     let requests = server.requests();
-    assert_eq!((requests.len(), requests[0].from()), (1, Some(100_000)));
+    assert_eq!((requests.len(), requests[0].start()), (1, Some(100_000)));
 }
 
 #[test]
@@ -308,7 +308,7 @@ fn a_server_that_falls_silent_is_left() {
     let start = std::time::Instant::now();
     assert_fetched(&place, place.fetch(&plain(Some(100_000), md5()), &server));
     assert!(start.elapsed() < Duration::from_secs(4));
-    assert_eq!(server.requests()[1].from(), Some(40_000));
+    assert_eq!(server.requests()[1].start(), Some(40_000));
 }
 
 #[test]

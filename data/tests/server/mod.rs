@@ -45,7 +45,7 @@ pub(crate) struct Request {
 
 impl Request {
     /// The first byte asked for.
-    pub(crate) fn from(&self) -> Option<usize> {
+    pub(crate) fn start(&self) -> Option<usize> {
         let range = self.header("range")?;
         range
             .strip_prefix("bytes=")?
@@ -147,12 +147,12 @@ fn give(stream: &mut TcpStream, request: &Request, answer: Answer) -> std::io::R
         stream.write_all(&file[from.min(end)..end])
     };
     match answer {
-        Answer::File(file) => match request.from() {
+        Answer::File(file) => match request.start() {
             Some(from) => part(stream, &file, from, file.len(), ""),
             None => whole(stream, &file, file.len(), ""),
         },
         Answer::NoRange(file) => whole(stream, &file, file.len(), ""),
-        Answer::Dropped(file, count) => match request.from() {
+        Answer::Dropped(file, count) => match request.start() {
             Some(from) => part(stream, &file, from, (from + count).min(file.len()), ""),
             None => whole(stream, &file[..count], file.len(), ""),
         },
@@ -160,7 +160,7 @@ fn give(stream: &mut TcpStream, request: &Request, answer: Answer) -> std::io::R
         Answer::Tagged(file, tag) => {
             let extra = format!("ETag: {tag}\r\n");
             let same = request.header("if-range") == Some(tag);
-            match request.from().filter(|_| same) {
+            match request.start().filter(|_| same) {
                 Some(from) => part(stream, &file, from, file.len(), &extra),
                 None => whole(stream, &file, file.len(), &extra),
             }
