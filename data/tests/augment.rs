@@ -1,5 +1,10 @@
 //! Augmentation and normalisation against what they promise.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of these tests are tests too"
+)]
+
 use metricopt_data::{Augmentation, Normalisation};
 use std::collections::BTreeSet;
 

@@ -1,5 +1,10 @@
 //! Image folders, whole and hostile.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of these tests are tests too"
+)]
+
 mod support;
 
 use std::{fs, io::Cursor};
