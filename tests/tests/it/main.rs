@@ -11,6 +11,7 @@ mod command_line;
 mod compare;
 mod comparison_page;
 mod configuration;
+mod data;
 mod determinism;
 mod exec_metric;
 mod export;
