@@ -25,12 +25,15 @@ mod layers;
 mod layout;
 mod network;
 mod pass;
+pub mod population;
 mod resnet;
 mod tensors;
+mod train;
 mod weights;
 
 pub use architecture::{Input, NetworkName};
 pub use film::Film;
 pub use initialise::initialise;
 pub use network::{Network, build};
+pub use train::{Minibatch, SHARDS, Start, Training, train};
 pub use weights::Weights;

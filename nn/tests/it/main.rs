@@ -1,0 +1,6 @@
+//! Networks through their public interface.
+
+mod cifar;
+mod film;
+mod support;
+mod training;
