@@ -23,6 +23,7 @@ mod film;
 mod initialise;
 mod layers;
 mod layout;
+mod nasnet;
 mod network;
 mod pass;
 pub mod population;

@@ -2,5 +2,6 @@
 
 mod cifar;
 mod film;
+mod python;
 mod support;
 mod training;
