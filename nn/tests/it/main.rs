@@ -2,6 +2,7 @@
 
 mod cifar;
 mod film;
-mod python;
+mod pytorch;
+mod references;
 mod support;
 mod training;
