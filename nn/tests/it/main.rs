@@ -2,7 +2,10 @@
 
 mod cifar;
 mod film;
+mod population;
 mod pytorch;
 mod references;
+mod shapes;
 mod support;
 mod training;
+mod weights;
