@@ -2,6 +2,7 @@
 
 mod cifar;
 mod film;
+mod initial;
 mod population;
 mod pytorch;
 mod references;
