@@ -85,7 +85,7 @@ pub trait Network: Send + Sync {
 ///
 /// # Errors
 ///
-/// If weights are missing, unexpected or of another shape: all of them are named.
+/// If weights are missing, unexpected or of another shape: they are named. If a running variance is negative.
 pub fn build(
     name: NetworkName,
     classes: usize,
