@@ -1,0 +1,16 @@
+//! Networks through their public interface.
+#![expect(
+    clippy::unwrap_used,
+    reason = "what a test cannot go on without fails it"
+)]
+
+mod cifar;
+mod film;
+mod initial;
+mod population;
+mod pytorch;
+mod references;
+mod shapes;
+mod support;
+mod training;
+mod weights;
