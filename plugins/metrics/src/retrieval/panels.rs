@@ -5,6 +5,9 @@
 //! order of the components, whatever its place in a tile: so equal embeddings have equal distances to the last bit, the
 //! value does not depend on how the work is shared out, and without fused operations it is the same on every machine.
 
+use pulp::{Arch, Simd, WithSimd};
+use std::marker::PhantomData;
+
 use super::Distance;
 use super::distance::Scaling;
 
@@ -38,25 +41,88 @@ pub(super) fn pack<'a>(
 }
 
 /// The distances of a packed group to a packed panel.
-#[inline(always)]
-pub(super) fn tile(distance: Distance, group: &[f32], panel: &[f32]) -> Tile {
+pub(super) fn tile(arch: Arch, distance: Distance, group: &[f32], panel: &[f32]) -> Tile {
     match distance {
-        Distance::Cosine => sum(group, panel, |far, q, x| far - q * x),
-        // Differences rather than norms and products, which would cancel: equal embeddings are at 0 exactly.
-        Distance::L2 => sum(group, panel, |far, q, x| far + (q - x) * (q - x)),
+        Distance::Cosine => arch.dispatch(Sum {
+            group,
+            panel,
+            term: PhantomData::<Product>,
+        }),
+        Distance::L2 => arch.dispatch(Sum {
+            group,
+            panel,
+            term: PhantomData::<SquaredDifference>,
+        }),
     }
 }
 
-#[inline(always)]
-fn sum(group: &[f32], panel: &[f32], add: impl Fn(f32, f32, f32) -> f32) -> Tile {
-    let mut tile = [[0.0; ITEMS]; QUERIES];
-    let components = group.as_chunks::<QUERIES>().0;
-    for (queries, items) in components.iter().zip(panel.as_chunks::<ITEMS>().0) {
-        for (row, &q) in tile.iter_mut().zip(queries) {
-            for (far, &x) in row.iter_mut().zip(items) {
-                *far = add(*far, q, x);
-            }
+/// What one component adds to a distance.
+trait Term {
+    fn add<S: Simd>(simd: S, far: S::f32s, query: S::f32s, item: S::f32s) -> S::f32s;
+}
+
+/// The inner product, subtracted.
+struct Product;
+
+impl Term for Product {
+    #[inline(always)]
+    fn add<S: Simd>(simd: S, far: S::f32s, query: S::f32s, item: S::f32s) -> S::f32s {
+        simd.sub_f32s(far, simd.mul_f32s(query, item))
+    }
+}
+
+/// The square of the difference. Norms and a product would do with less, but cancel: so equal embeddings are at 0.
+struct SquaredDifference;
+
+impl Term for SquaredDifference {
+    #[inline(always)]
+    fn add<S: Simd>(simd: S, far: S::f32s, query: S::f32s, item: S::f32s) -> S::f32s {
+        let difference = simd.sub_f32s(query, item);
+        simd.add_f32s(far, simd.mul_f32s(difference, difference))
+    }
+}
+
+struct Sum<'a, T> {
+    group: &'a [f32],
+    panel: &'a [f32],
+    term: PhantomData<T>,
+}
+
+impl<T: Term> WithSimd for Sum<'_, T> {
+    type Output = Tile;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Tile {
+        // So many vectors hold the items of a panel.
+        match S::F32_LANES {
+            16 => self.in_vectors::<S, 1>(simd),
+            8 => self.in_vectors::<S, 2>(simd),
+            4 => self.in_vectors::<S, 4>(simd),
+            _ => self.in_vectors::<S, ITEMS>(simd),
         }
     }
-    tile
+}
+
+impl<T: Term> Sum<'_, T> {
+    #[inline(always)]
+    fn in_vectors<S: Simd, const VECTORS: usize>(self, simd: S) -> Tile {
+        let mut sums = [[simd.splat_f32s(0.0); VECTORS]; QUERIES];
+        let components = self.group.as_chunks::<QUERIES>().0;
+        let panel = S::as_simd_f32s(self.panel).0.as_chunks::<VECTORS>().0;
+        for (queries, items) in components.iter().zip(panel) {
+            for query in 0..QUERIES {
+                let component = simd.splat_f32s(queries[query]);
+                for at in 0..VECTORS {
+                    sums[query][at] = T::add(simd, sums[query][at], component, items[at]);
+                }
+            }
+        }
+        let mut tile = [[0.0; ITEMS]; QUERIES];
+        for (row, sums) in tile.iter_mut().zip(sums) {
+            for (to, sum) in S::as_mut_simd_f32s(row).0.iter_mut().zip(sums) {
+                *to = sum;
+            }
+        }
+        tile
+    }
 }

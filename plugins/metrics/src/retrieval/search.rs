@@ -11,7 +11,7 @@ use std::thread;
 
 use super::Distance;
 use super::classes::{Classes, Query};
-use super::panels::{self, ITEMS, QUERIES, Tile};
+use super::panels::{self, ITEMS, QUERIES};
 use super::ranking::{Ranking, Seen, Wanted};
 
 /// Groups of queries in a block: with 512 components a block takes 200 KB, which a level-2 cache holds.
@@ -164,7 +164,7 @@ impl Block {
             rankings,
             reach,
         } = self;
-        let distance = metric.distance();
+        let (arch, distance) = (Arch::new(), metric.distance());
         let groups = packed.chunks_exact(QUERIES * dimensions);
         let panel = |at: usize| &panels[at * ITEMS * dimensions..][..ITEMS * dimensions];
         let places = |panel: usize| panel * ITEMS..((panel + 1) * ITEMS).min(gallery.len());
@@ -173,33 +173,26 @@ impl Block {
         let (Some(first), Some(last)) = (queries.first(), queries.last()) else {
             return;
         };
-        Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                for at in first.class.start / ITEMS..last.class.end.div_ceil(ITEMS) {
-                    let places = places(at);
-                    for (group, packed) in groups.clone().enumerate() {
-                        let queries = queries.iter().zip(&mut *relevant);
-                        let queries = queries.skip(group * QUERIES).take(QUERIES);
-                        let mut tile = None;
-                        for (lane, (query, relevant)) in queries.enumerate() {
-                            let from = query.class.start.max(places.start);
-                            for place in from..query.class.end.min(places.end) {
-                                let tile = tile.get_or_insert_with(
-                                    #[inline(always)]
-                                    || panels::tile(distance, packed, panel(at)),
-                                );
-                                if query.own != Some(place) {
-                                    let far = tile[lane][place - places.start];
-                                    let row = gallery[place];
-                                    relevant.push(Seen { far, row });
-                                }
-                            }
+        for at in first.class.start / ITEMS..last.class.end.div_ceil(ITEMS) {
+            let places = places(at);
+            for (group, packed) in groups.clone().enumerate() {
+                let queries = queries.iter().zip(&mut *relevant);
+                let queries = queries.skip(group * QUERIES).take(QUERIES);
+                let mut tile = None;
+                for (lane, (query, relevant)) in queries.enumerate() {
+                    let from = query.class.start.max(places.start);
+                    for place in from..query.class.end.min(places.end) {
+                        let tile = tile
+                            .get_or_insert_with(|| panels::tile(arch, distance, packed, panel(at)));
+                        if query.own != Some(place) {
+                            let far = tile[lane][place - places.start];
+                            let row = gallery[place];
+                            relevant.push(Seen { far, row });
                         }
                     }
                 }
-            },
-        );
+            }
+        }
 
         rankings.resize_with(queries.len(), Ranking::default);
         reach.clear();
@@ -213,50 +206,40 @@ impl Block {
             reach[at / QUERIES][at % QUERIES] = ranking.reach();
         }
 
-        Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                for at in 0..gallery.len().div_ceil(ITEMS) {
-                    for (group, packed) in groups.clone().enumerate() {
-                        let reach = &mut reach[group];
-                        if *reach == [f32::NEG_INFINITY; QUERIES] {
-                            continue;
-                        }
-                        let tile = panels::tile(distance, packed, panel(at));
-                        for (lane, reach) in reach.iter_mut().enumerate() {
-                            if is_within(&tile, lane, *reach) {
-                                let query = group * QUERIES + lane;
-                                let ranking = &mut rankings[query];
-                                offer(&tile[lane], ranking, &queries[query], places(at), gallery);
-                                *reach = ranking.reach();
-                            }
-                        }
+        for at in 0..gallery.len().div_ceil(ITEMS) {
+            for ((group, packed), reach) in groups.clone().enumerate().zip(&mut *reach) {
+                if *reach == [f32::NEG_INFINITY; QUERIES] {
+                    continue;
+                }
+                let tile = panels::tile(arch, distance, packed, panel(at));
+                for (lane, reach) in reach.iter_mut().enumerate() {
+                    if is_within(&tile[lane], *reach) {
+                        let query = group * QUERIES + lane;
+                        let ranking = &mut rankings[query];
+                        offer(&tile[lane], ranking, &queries[query], places(at), gallery);
+                        *reach = ranking.reach();
                     }
                 }
-            },
-        );
+            }
+        }
     }
 }
 
-/// Whether any item of the tile matters to the query.
-#[inline(always)]
-fn is_within(tile: &Tile, query: usize, reach: f32) -> bool {
-    // Without a branch for each item: most tiles hold none.
-    tile[query]
-        .iter()
-        .fold(false, |any, &far| any | (far <= reach))
+/// Whether any item matters to the query.
+fn is_within(row: &[f32; ITEMS], reach: f32) -> bool {
+    // Without a branch for each item: most rows hold none.
+    row.iter().fold(false, |any, &far| any | (far <= reach))
 }
 
 /// Offers the items of other classes.
-#[inline(never)]
 fn offer(
-    tile: &[f32; ITEMS],
+    row: &[f32; ITEMS],
     ranking: &mut Ranking,
     query: &Query,
     places: std::ops::Range<usize>,
     gallery: &[usize],
 ) {
-    for (place, &far) in places.zip(tile) {
+    for (place, &far) in places.zip(row) {
         if far <= ranking.reach() && !query.class.contains(&place) {
             let row = gallery[place];
             ranking.offer(Seen { far, row });
