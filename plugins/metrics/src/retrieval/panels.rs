@@ -98,6 +98,7 @@ impl<T: Term> WithSimd for Sum<'_, T> {
             16 => self.in_vectors::<S, 1>(simd),
             8 => self.in_vectors::<S, 2>(simd),
             4 => self.in_vectors::<S, 4>(simd),
+            2 => self.in_vectors::<S, 8>(simd),
             _ => self.in_vectors::<S, ITEMS>(simd),
         }
     }
@@ -124,5 +125,48 @@ impl<T: Term> Sum<'_, T> {
             }
         }
         tile
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers of no pattern, always the same.
+    fn rows(count: usize, dimensions: usize) -> Vec<f32> {
+        let bits = (1..).map(|at: u32| at.wrapping_mul(2_654_435_761) >> 8);
+        let numbers = bits.map(|bits| bits as f32 / 8_388_608.0 - 1.0);
+        numbers.take(count * dimensions).collect()
+    }
+
+    /// To the last bit, on whatever machine.
+    #[test]
+    fn each_distance_is_a_plain_sum_in_the_order_of_the_components() {
+        for dimensions in [1, 3, 130] {
+            let (queries, items) = (rows(QUERIES - 1, dimensions), rows(ITEMS - 3, dimensions));
+            let packed = |rows: &[f32], width| {
+                let mut packed = vec![7.0];
+                let rows = rows.chunks_exact(dimensions);
+                pack(&mut packed, rows, dimensions, width, Scaling::Common(0.5));
+                packed
+            };
+            let (group, panel) = (packed(&queries, QUERIES), packed(&items, ITEMS));
+            for distance in [Distance::Cosine, Distance::L2] {
+                let tile = tile(Arch::new(), distance, &group, &panel);
+                for (query, row) in queries.chunks(dimensions).zip(&tile) {
+                    for (item, far) in items.chunks(dimensions).zip(row) {
+                        let mut expected = 0.0_f32;
+                        for (q, x) in query.iter().zip(item) {
+                            let (q, x) = (0.5 * q, 0.5 * x);
+                            expected += match distance {
+                                Distance::Cosine => -(q * x),
+                                Distance::L2 => (q - x) * (q - x),
+                            };
+                        }
+                        assert_eq!(far.to_bits(), expected.to_bits());
+                    }
+                }
+            }
+        }
     }
 }

@@ -3,7 +3,7 @@
 /// An item as one query sees it: nearer ones first, of equally near ones the smaller row.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Seen {
-    /// In the order of the distances; never NaN.
+    /// In the order of the distances; never NaN or minus zero, since it is a sum of finite terms that begins at zero.
     pub(super) far: f32,
     /// The row in the gallery.
     pub(super) row: usize,
@@ -49,8 +49,6 @@ impl Ranking {
     pub(super) fn begin(&mut self, relevant: &mut Vec<Seen>, wanted: Wanted) {
         let count = wanted.targets.min(wanted.within).min(relevant.len());
         let order = |a: &Seen, b: &Seen| a.far.total_cmp(&b.far).then(a.row.cmp(&b.row));
-        // `total_cmp` tells the zeros apart.
-        relevant.iter_mut().for_each(|item| item.far += 0.0);
         if count < relevant.len() {
             relevant.select_nth_unstable_by(count, order);
             relevant.truncate(count);
@@ -121,7 +119,7 @@ mod tests {
             within: usize::MAX,
         };
         let relevant = [(0.0, 4), (1.0, 2), (1.0, 6)];
-        let others = [(1.0, 5), (-0.0, 3), (1.0, 1), (2.0, 0), (1.0, 7)];
+        let others = [(1.0, 5), (0.0, 3), (1.0, 1), (2.0, 0), (1.0, 7)];
         // Rows in order: 3 4 | 1 2 5 6 7 | 0.
         assert_eq!(ranks(all, &relevant, &others), [1, 3, 5]);
         assert_eq!(

@@ -6,12 +6,13 @@
 
 use metricopt_sdk::{Call, Result, Retrieval};
 use pulp::Arch;
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::Distance;
 use super::classes::{Classes, Query};
-use super::panels::{self, ITEMS, QUERIES};
+use super::panels::{self, ITEMS, QUERIES, Tile};
 use super::ranking::{Ranking, Seen, Wanted};
 
 /// Groups of queries in a block: with 512 components a block takes 200 KB, which a level-2 cache holds.
@@ -36,8 +37,8 @@ pub(super) trait ByRanks: Sync + Sized {
             threads: 1,
             cancelled: &|| false,
         };
-        let values = self.values(&[input], &call)?;
-        Ok(values.into_iter().sum())
+        let classes = Classes::new(&input)?;
+        mean(self, &input, &classes, &call, &mut Buffers::default())
     }
 
     /// The values of several inputs; those with the same labels share all that depends on labels alone, and all share the
@@ -50,13 +51,23 @@ pub(super) trait ByRanks: Sync + Sized {
                 Some(classes) => classes,
                 None => Classes::new(input)?,
             };
-            let classes = shared.insert(classes);
-            let scores = scores(self, input, classes, call, &mut buffers)?;
-            // In the order of the classes, on one thread: the same bits however the blocks were shared out.
-            Ok(scores.iter().sum::<f64>() / scores.len() as f64)
+            mean(self, input, shared.insert(classes), call, &mut buffers)
         });
         each.collect()
     }
+}
+
+/// The mean of the scores of the queries that have something to find.
+fn mean<M: ByRanks>(
+    metric: &M,
+    input: &Retrieval<'_>,
+    classes: &Classes<'_>,
+    call: &Call<'_>,
+    buffers: &mut Buffers,
+) -> Result<f64> {
+    let scores = scores(metric, input, classes, call, buffers)?;
+    // In the order of the classes, on one thread: the same bits however the blocks were shared out.
+    Ok(scores.iter().sum::<f64>() / scores.len() as f64)
 }
 
 /// Memory that one search leaves to the next.
@@ -87,7 +98,13 @@ fn scores<M: ByRanks>(
         .threads
         .clamp(1, classes.queries.len().div_ceil(BLOCK).max(1));
     buffers.blocks.resize_with(threads, Block::default);
-    let panels = &buffers.gallery;
+    let gallery = Gallery {
+        arch: Arch::new(),
+        distance: metric.distance(),
+        dimensions,
+        panels: &buffers.gallery,
+        rows: &classes.gallery,
+    };
     let embeddings = input.query_embeddings().unwrap_or(input.embeddings());
     let work = classes.queries.chunks(BLOCK).zip(scores.chunks_mut(BLOCK));
     let work = Mutex::new(work);
@@ -101,7 +118,7 @@ fn scores<M: ByRanks>(
             let rows = queries.iter();
             let rows = rows.map(|query| embedding(embeddings, query.row, dimensions));
             panels::pack(&mut block.packed, rows, dimensions, QUERIES, scaling);
-            block.search(metric, queries, &classes.gallery, panels, dimensions);
+            block.search(metric, queries, &gallery);
             for ((query, ranking), score) in queries.iter().zip(&block.rankings).zip(scores) {
                 *score = metric.score(ranking.ranks(), query.relevant());
             }
@@ -150,76 +167,98 @@ struct Block {
 
 impl Block {
     /// Finds the ranks of at most [`BLOCK`] queries, which are packed.
-    fn search<M: ByRanks>(
-        &mut self,
-        metric: &M,
-        queries: &[Query],
-        gallery: &[usize],
-        panels: &[f32],
-        dimensions: usize,
-    ) {
-        let Self {
-            packed,
-            relevant,
-            rankings,
-            reach,
-        } = self;
-        let (arch, distance) = (Arch::new(), metric.distance());
-        let groups = packed.chunks_exact(QUERIES * dimensions);
-        let panel = |at: usize| &panels[at * ITEMS * dimensions..][..ITEMS * dimensions];
-        let places = |panel: usize| panel * ITEMS..((panel + 1) * ITEMS).min(gallery.len());
+    fn search<M: ByRanks>(&mut self, metric: &M, queries: &[Query], gallery: &Gallery<'_>) {
+        self.see_relevant(queries, gallery);
+        self.rankings.resize_with(queries.len(), Ranking::default);
+        self.reach.clear();
+        let groups = queries.len().div_ceil(QUERIES);
+        self.reach.resize(groups, [f32::NEG_INFINITY; QUERIES]);
+        for (at, query) in queries.iter().enumerate() {
+            let ranking = &mut self.rankings[at];
+            ranking.begin(&mut self.relevant[at], metric.wanted(query.relevant()));
+            self.reach[at / QUERIES][at % QUERIES] = ranking.reach();
+        }
+        self.see_others(queries, gallery);
+    }
 
-        relevant.resize_with(queries.len(), Vec::new);
+    /// Collects the relevant items of each query.
+    fn see_relevant(&mut self, queries: &[Query], gallery: &Gallery<'_>) {
+        self.relevant.resize_with(queries.len(), Vec::new);
         let (Some(first), Some(last)) = (queries.first(), queries.last()) else {
             return;
         };
-        for at in first.class.start / ITEMS..last.class.end.div_ceil(ITEMS) {
-            let places = places(at);
-            for (group, packed) in groups.clone().enumerate() {
-                let queries = queries.iter().zip(&mut *relevant);
-                let queries = queries.skip(group * QUERIES).take(QUERIES);
+        let groups = self.packed.chunks_exact(QUERIES * gallery.dimensions);
+        for panel in first.class.start / ITEMS..last.class.end.div_ceil(ITEMS) {
+            let places = gallery.places(panel);
+            let queries = queries.chunks(QUERIES);
+            let queries = queries.zip(self.relevant.chunks_mut(QUERIES));
+            for (group, (queries, relevant)) in groups.clone().zip(queries) {
                 let mut tile = None;
-                for (lane, (query, relevant)) in queries.enumerate() {
+                for (lane, (query, relevant)) in queries.iter().zip(relevant).enumerate() {
                     let from = query.class.start.max(places.start);
                     for place in from..query.class.end.min(places.end) {
-                        let tile = tile
-                            .get_or_insert_with(|| panels::tile(arch, distance, packed, panel(at)));
+                        let tile = tile.get_or_insert_with(|| gallery.tile(group, panel));
                         if query.own != Some(place) {
                             let far = tile[lane][place - places.start];
-                            let row = gallery[place];
+                            let row = gallery.rows[place];
                             relevant.push(Seen { far, row });
                         }
                     }
                 }
             }
         }
+    }
 
-        rankings.resize_with(queries.len(), Ranking::default);
-        reach.clear();
-        reach.resize(
-            queries.len().div_ceil(QUERIES),
-            [f32::NEG_INFINITY; QUERIES],
-        );
-        for (at, query) in queries.iter().enumerate() {
-            let ranking = &mut rankings[at];
-            ranking.begin(&mut relevant[at], metric.wanted(query.relevant()));
-            reach[at / QUERIES][at % QUERIES] = ranking.reach();
-        }
-
-        for at in 0..gallery.len().div_ceil(ITEMS) {
-            for ((group, packed), reach) in groups.clone().enumerate().zip(&mut *reach) {
+    /// Offers every item to each query that it may matter to.
+    fn see_others(&mut self, queries: &[Query], gallery: &Gallery<'_>) {
+        let groups = self.packed.chunks_exact(QUERIES * gallery.dimensions);
+        for panel in 0..gallery.rows.len().div_ceil(ITEMS) {
+            for ((at, group), reach) in groups.clone().enumerate().zip(&mut self.reach) {
                 if *reach == [f32::NEG_INFINITY; QUERIES] {
                     continue;
                 }
-                let tile = panels::tile(arch, distance, packed, panel(at));
+                let tile = gallery.tile(group, panel);
                 for (lane, reach) in reach.iter_mut().enumerate() {
                     if is_within(&tile[lane], *reach) {
-                        let query = group * QUERIES + lane;
-                        let ranking = &mut rankings[query];
-                        offer(&tile[lane], ranking, &queries[query], places(at), gallery);
+                        let query = at * QUERIES + lane;
+                        let ranking = &mut self.rankings[query];
+                        gallery.offer(panel, &tile[lane], &queries[query], ranking);
                         *reach = ranking.reach();
                     }
                 }
+            }
+        }
+    }
+}
+
+/// The packed items.
+struct Gallery<'a> {
+    arch: Arch,
+    distance: Distance,
+    dimensions: usize,
+    panels: &'a [f32],
+    /// The row at each place.
+    rows: &'a [usize],
+}
+
+impl Gallery<'_> {
+    /// The places that a panel holds.
+    fn places(&self, panel: usize) -> Range<usize> {
+        panel * ITEMS..((panel + 1) * ITEMS).min(self.rows.len())
+    }
+
+    fn tile(&self, group: &[f32], panel: usize) -> Tile {
+        let size = ITEMS * self.dimensions;
+        let panel = &self.panels[panel * size..][..size];
+        panels::tile(self.arch, self.distance, group, panel)
+    }
+
+    /// Offers the items of other classes to a query, which is so far from those of the panel.
+    fn offer(&self, panel: usize, far: &[f32; ITEMS], query: &Query, ranking: &mut Ranking) {
+        for (place, &far) in self.places(panel).zip(far) {
+            if far <= ranking.reach() && !query.class.contains(&place) {
+                let row = self.rows[place];
+                ranking.offer(Seen { far, row });
             }
         }
     }
@@ -229,20 +268,4 @@ impl Block {
 fn is_within(row: &[f32; ITEMS], reach: f32) -> bool {
     // Without a branch for each item: most rows hold none.
     row.iter().fold(false, |any, &far| any | (far <= reach))
-}
-
-/// Offers the items of other classes.
-fn offer(
-    row: &[f32; ITEMS],
-    ranking: &mut Ranking,
-    query: &Query,
-    places: std::ops::Range<usize>,
-    gallery: &[usize],
-) {
-    for (place, &far) in places.zip(row) {
-        if far <= ranking.reach() && !query.class.contains(&place) {
-            let row = gallery[place];
-            ranking.offer(Seen { far, row });
-        }
-    }
 }
