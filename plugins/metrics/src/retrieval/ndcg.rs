@@ -9,7 +9,8 @@ use super::{Distance, check_k};
 /// Normalised discounted cumulative gain among the `k` nearest items: an item of the query's class gains 1, others 0.
 ///
 /// ```text
-/// NDCG@k = mean over queries of  DCG / IDCG,   DCG = sum over i = 1..k of [the i-th nearest is of the class] / log2(i + 1)
+/// NDCG@k = mean over queries of DCG / IDCG
+/// DCG    = sum over i = 1..k of [the i-th nearest item is of the class] / log2(i + 1)
 /// ```
 ///
 /// `IDCG` is the `DCG` where all items of the class come first. Each item is a query to all others and never finds itself,
