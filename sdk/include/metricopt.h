@@ -161,7 +161,8 @@ typedef struct metricopt_candidate {
 /* Which tensors make up a prediction. N samples, C classes, D dimensions, M detections, G true boxes. */
 enum metricopt_kind {
     METRICOPT_CLASSIFICATION = 0, /* `scores` f32 [N] or [N, C], `labels` i64 [N]. */
-    METRICOPT_RETRIEVAL = 1,      /* `embeddings` f32 [N, D], `labels` i64 [N]. */
+    METRICOPT_RETRIEVAL = 1,      /* `embeddings` f32 [N, D], `labels` i64 [N]; there may be
+                                     `query_embeddings` f32 [Q, D], `query_labels` i64 [Q]. */
     METRICOPT_DETECTION = 2,      /* `boxes` f32 [M, 4] (x1, y1, x2, y2), `scores` f32 [M], `labels` i64 [M],
                                      `image_ids` i64 [M], `gt_boxes` f32 [G, 4], `gt_labels` i64 [G],
                                      `gt_image_ids` i64 [G], `gt_difficult` u8 [G]. */
@@ -240,6 +241,8 @@ enum metricopt_direction {
 #define METRICOPT_CONCURRENT UINT64_C(1)
 /* Flag of a metric: only the order of the scores counts. */
 #define METRICOPT_RANK_BASED UINT64_C(2)
+/* Flag of a metric: equal scores are ordered by the place of their rows, so that these may not be shuffled. */
+#define METRICOPT_TIES_BY_INDEX UINT64_C(4)
 
 /* A metric. It must be a pure function of configuration and predictions. */
 typedef struct metricopt_metric {
@@ -252,7 +255,7 @@ typedef struct metricopt_metric {
     metricopt_str defaults; /* The default configuration, a JSON object with every key there is; empty for `{}`. */
     uint32_t kind;          /* The prediction kind it takes, of `enum metricopt_kind`. */
     uint32_t direction;     /* METRICOPT_MINIMISE or METRICOPT_MAXIMISE. */
-    uint64_t flags;         /* Any of METRICOPT_CONCURRENT and METRICOPT_RANK_BASED. */
+    uint64_t flags;         /* Any of METRICOPT_CONCURRENT, METRICOPT_RANK_BASED and METRICOPT_TIES_BY_INDEX. */
     double low;             /* The least value, or minus infinity. A value outside is reported as a fault. */
     double high;            /* The greatest value, or infinity. */
     /*

@@ -97,6 +97,10 @@ pub trait Metric:
     /// curve: then any increasing transformation of the scores leaves the value as it is, and the metric kit holds the
     /// metric to that.
     const RANK_BASED: bool = false;
+    /// Whether equal scores, or equally near items, are ordered by the place of their rows, because the definition of
+    /// the metric asks for an order: then the metric kit does not shuffle equal ones. Prefer a definition that treats
+    /// equal ones alike.
+    const TIES_BY_INDEX: bool = false;
     /// Whether [`evaluate_many`](Self::evaluate_many) is more than a loop; if not, the host spreads the candidates over
     /// its threads by itself.
     const POPULATION: bool = false;
@@ -254,6 +258,8 @@ pub struct MetricEntry {
     pub kind: Kind,
     /// Whether only the order of the scores counts.
     pub rank_based: bool,
+    /// Whether equal scores are ordered by the place of their rows.
+    pub ties_by_index: bool,
     /// Whether it answers for all candidates of a step at once.
     pub population: bool,
     /// JSON schema of the configuration; its `description` is the documentation.
@@ -281,6 +287,7 @@ impl MetricEntry {
             direction: M::DIRECTION,
             range: M::RANGE,
             rank_based: M::RANK_BASED,
+            ties_by_index: M::TIES_BY_INDEX,
             population: M::POPULATION,
             schema: config::schema::<M>(),
             defaults: config::defaults::<M>(),
@@ -327,6 +334,7 @@ impl MetricEntry {
             range: (f64::NEG_INFINITY, f64::INFINITY),
             kind,
             rank_based: false,
+            ties_by_index: false,
             population: false,
             schema: serde_json::json!({ "type": "object", "properties": {} }),
             defaults: serde_json::json!({}),

@@ -585,6 +585,15 @@ metric!(RecallAtFirst, Retrieval, Maximise, {}, |input| recall_at_1(
     input, true
 ));
 metric!(
+    RecallByRows,
+    Retrieval,
+    Maximise,
+    {
+        const TIES_BY_INDEX: bool = true;
+    },
+    |input| recall_at_1(input, true)
+);
+metric!(
     RecallWrongWay,
     Retrieval,
     Minimise,
@@ -607,6 +616,9 @@ fn retrieval() {
     );
     any_seed::<RecallAt1>();
     assert_broken(&RecallAtFirst {}, &[Law::Ties], &["embeddings, "]);
+    let declared = testkit::check(&RecallByRows {}).unwrap();
+    declared.assert();
+    assert_eq!(declared.verdict(Law::Ties), Verdict::NotApplicable);
     assert_broken(&RecallWrongWay {}, &[Law::Direction], &[]);
 }
 

@@ -149,7 +149,9 @@ impl Part {
             text.push('\n');
         }
         for (name, fact) in &self.facts {
-            text.push_str(&format!("  {name:<10} {fact}\n"));
+            // As wide a margin as the name takes; a long fact goes on below.
+            let fact = indent(fact, 13);
+            text.push_str(&format!("  {name:<10} {}", fact.trim_start()));
         }
         let mut keys = String::new();
         describe_keys(&self.schema, &self.defaults, self.prefix, &mut keys);

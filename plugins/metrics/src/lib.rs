@@ -1,4 +1,4 @@
-//! The standard metrics of classification.
+//! The standard metrics of classification and retrieval.
 //!
 //! | name | struct | reads | better |
 //! |---|---|---|---|
@@ -16,9 +16,14 @@
 //! | `log-loss` | [`LogLoss`] | probabilities | lower |
 //! | `brier` | [`Brier`] | probabilities | lower |
 //! | `ece` | [`Ece`] | probabilities | lower |
+//! | `recall-at-k` | [`RecallAtK`] | embeddings | higher |
+//! | `map-at-r` | [`MapAtR`] | embeddings | higher |
+//! | `r-precision` | [`RPrecision`] | embeddings | higher |
+//! | `mrr` | [`Mrr`] | embeddings | higher |
+//! | `ndcg` | [`Ndcg`] | embeddings | higher |
 //!
 //! A metric is one small file; [`Accuracy`] is the one to copy for a metric of your own. What several of them share is
-//! in `counts.rs` (decisions), `ranking.rs` (the sort) and `probabilities.rs`.
+//! in `counts.rs` (decisions), `ranking.rs` (the sort), `probabilities.rs` and `retrieval/search.rs`.
 //!
 //! Binary scores `[N]` are the probability of class 1, the positive class; the decision is 1 from 0.5 on. Scores `[N,
 //! C]` are one column a class, also where `C` is 2, and the decision is the largest. Metrics that only rank take any
@@ -50,6 +55,7 @@ mod precision_at_recall;
 mod probabilities;
 mod ranking;
 mod recall_at_precision;
+mod retrieval;
 
 pub use accuracy::Accuracy;
 pub use aucpr::Aucpr;
@@ -65,3 +71,4 @@ pub use mcc::Mcc;
 pub use mcr::Mcr;
 pub use precision_at_recall::PrecisionAtRecall;
 pub use recall_at_precision::RecallAtPrecision;
+pub use retrieval::{Distance, MapAtR, Mrr, Ndcg, RPrecision, RecallAtK};

@@ -18,11 +18,11 @@ use crate::{Direction, DynMetric, Error, Kind, MetricEntry, Result, Views};
 /// The table of a metric, for the life of the process.
 pub(super) fn export(entry: MetricEntry) -> *const MetricTable {
     let entry: &'static MetricEntry = Box::leak(Box::new(entry));
-    let rank_based = if entry.rank_based {
-        metric_flags::RANK_BASED
-    } else {
-        0
-    };
+    let flags = [
+        (true, metric_flags::CONCURRENT),
+        (entry.rank_based, metric_flags::RANK_BASED),
+        (entry.ties_by_index, metric_flags::TIES_BY_INDEX),
+    ];
     Box::leak(Box::new(MetricTable {
         size: size_of::<MetricTable>(),
         context: (&raw const *entry).cast(),
@@ -35,7 +35,11 @@ pub(super) fn export(entry: MetricEntry) -> *const MetricTable {
             Direction::Minimise => direction::MINIMISE,
             Direction::Maximise => direction::MAXIMISE,
         },
-        flags: metric_flags::CONCURRENT | rank_based,
+        flags: flags
+            .iter()
+            .filter(|(is_set, _)| *is_set)
+            .map(|(_, flag)| flag)
+            .sum(),
         low: entry.range.0,
         high: entry.range.1,
         create: Some(create),
@@ -228,6 +232,7 @@ pub(super) unsafe fn import(table: *const MetricTable) -> Result<MetricEntry> {
     entry.direction = direction;
     entry.range = range;
     entry.rank_based = table.flags & metric_flags::RANK_BASED != 0;
+    entry.ties_by_index = table.flags & metric_flags::TIES_BY_INDEX != 0;
     entry.population = table.evaluate_many.is_some();
     entry.schema = schema;
     entry.defaults = defaults;

@@ -237,7 +237,7 @@ pub struct MetricTable {
 pub mod kind {
     /// `scores` f32 `[N]` or `[N, C]`, `labels` i64 `[N]`.
     pub const CLASSIFICATION: u32 = 0;
-    /// `embeddings` f32 `[N, D]`, `labels` i64 `[N]`.
+    /// `embeddings` f32 `[N, D]`, `labels` i64 `[N]`; there may be `query_embeddings` and `query_labels`.
     pub const RETRIEVAL: u32 = 1;
     /// `boxes`, `scores`, `labels`, `image_ids` and the `gt_` tensors.
     pub const DETECTION: u32 = 2;
@@ -259,6 +259,8 @@ pub mod metric_flags {
     pub const CONCURRENT: u64 = 1;
     /// Only the order of the scores counts.
     pub const RANK_BASED: u64 = 2;
+    /// Equal scores are ordered by the place of their rows.
+    pub const TIES_BY_INDEX: u64 = 4;
 }
 
 /// What a task is opened with.

@@ -25,7 +25,7 @@ use crate::{Error, Result, Views};
 /// use metricopt_sdk::Kind;
 ///
 /// assert_eq!(Kind::Retrieval.name(), "retrieval");
-/// assert_eq!(Kind::Retrieval.tensors(), "`embeddings` F32 [N, D], `labels` I64 [N]");
+/// assert_eq!(Kind::Classification.tensors(), "`scores` F32 [N] or [N, C], `labels` I64 [N]");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -33,7 +33,8 @@ use crate::{Error, Result, Views};
 pub enum Kind {
     /// `scores` f32 `[N]` or `[N, C]`, `labels` i64 `[N]`.
     Classification,
-    /// `embeddings` f32 `[N, D]`, `labels` i64 `[N]`.
+    /// `embeddings` f32 `[N, D]`, `labels` i64 `[N]`; where queries are not the items themselves also
+    /// `query_embeddings` f32 `[Q, D]`, `query_labels` i64 `[Q]`.
     Retrieval,
     /// `boxes` f32 `[M, 4]`, `scores` f32 `[M]`, `labels` i64 `[M]`, `image_ids` i64 `[M]` and the `gt_` tensors.
     Detection,
@@ -56,7 +57,10 @@ impl Kind {
     pub const fn tensors(self) -> &'static str {
         match self {
             Kind::Classification => "`scores` F32 [N] or [N, C], `labels` I64 [N]",
-            Kind::Retrieval => "`embeddings` F32 [N, D], `labels` I64 [N]",
+            Kind::Retrieval => {
+                "`embeddings` F32 [N, D], `labels` I64 [N], \
+                 optionally `query_embeddings` F32 [Q, D], `query_labels` I64 [Q]"
+            }
             Kind::Detection => {
                 "`boxes` F32 [M, 4] (x1, y1, x2, y2), `scores` F32 [M], `labels` I64 [M], `image_ids` I64 [M], \
                  `gt_boxes` F32 [G, 4], `gt_labels` I64 [G], `gt_image_ids` I64 [G], `gt_difficult` U8 [G]"

@@ -35,7 +35,8 @@
 //! metric along random lines through a small built-in model and says whether it is flat, noisy or smooth there
 //! ([`Profile`]). `host check-metric` does the same with a real task.
 //!
-//! Predictions are made up for classification (binary and of three classes), retrieval and detection. A metric of
+//! Predictions are made up for classification (binary and of three classes), retrieval (with and without
+//! queries of their own) and detection. A metric of
 //! [`Kind::Named`](crate::Kind::Named) tensors is checked on [samples](Options::samples) of its author's own:
 //!
 //! ```

@@ -76,7 +76,10 @@ fn reordered<T: Copy>(values: &[T], width: usize, order: &[usize]) -> Vec<T> {
 fn rows_that_belong_together(kind: Kind) -> &'static [&'static [&'static str]] {
     match kind {
         Kind::Classification => &[&["scores", "labels"]],
-        Kind::Retrieval => &[&["embeddings", "labels"]],
+        Kind::Retrieval => &[
+            &["embeddings", "labels"],
+            &["query_embeddings", "query_labels"],
+        ],
         Kind::Detection => &[
             &["boxes", "scores", "labels", "image_ids"],
             &["gt_boxes", "gt_labels", "gt_image_ids", "gt_difficult"],

@@ -82,6 +82,7 @@ fn constants() -> Vec<(&'static str, i64)> {
         ("MAXIMISE", abi::direction::MAXIMISE.into()),
         ("CONCURRENT", abi::metric_flags::CONCURRENT as i64),
         ("RANK_BASED", abi::metric_flags::RANK_BASED as i64),
+        ("TIES_BY_INDEX", abi::metric_flags::TIES_BY_INDEX as i64),
         ("LOG_ERROR", Level::Error as i64),
         ("LOG_WARNING", Level::Warning as i64),
         ("LOG_INFO", Level::Info as i64),

@@ -96,6 +96,7 @@ fn they_say_the_same_of_themselves() {
         assert_eq!(rust.direction, c.direction);
         assert_eq!(rust.population, c.population);
         assert_eq!(rust.rank_based, c.rank_based);
+        assert_eq!(rust.ties_by_index, c.ties_by_index);
         assert_eq!(rust.defaults, c.defaults);
         // The lines of C are broken elsewhere.
         let words = |entry: &MetricEntry| {

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use crate::support::{assert_values, binary, evaluate, metrics, several};
+use crate::support::{assert_values, binary, evaluate, of_classification, several};
 
 /// Four decided positive, three of them rightly; one positive missed.
 #[test]
@@ -128,7 +128,7 @@ fn a_perfect_classifier_is_at_the_good_end_of_every_range() {
             3,
         ),
     ];
-    for entry in metrics() {
+    for entry in of_classification() {
         let (low, high) = entry.range;
         let best = match entry.direction {
             metricopt_sdk::Direction::Minimise => low,

@@ -1,5 +1,6 @@
 //! Every metric obeys the laws of the metric kit, with other options too.
 
+use metricopt_sdk::Kind;
 use metricopt_sdk::testkit::{self, Law, Options, Report, Shape, Verdict};
 use serde_json::{Value, json};
 
@@ -17,10 +18,16 @@ fn every_metric_obeys_the_laws() {
         let report = check(&entry.name, &entry.defaults, &Options::default());
         report.assert();
         assert!(report.notes.is_empty(), "{report}");
+        // Protocols of retrieval put equally near items in the order of their rows.
+        let (ties, population) = match entry.kind {
+            Kind::Retrieval => (Verdict::NotApplicable, Verdict::Held),
+            _ => (Verdict::Held, Verdict::NotApplicable),
+        };
+        assert_eq!(report.verdict(Law::Ties), ties, "{report}");
+        assert_eq!(report.verdict(Law::Population), population, "{report}");
         for law in [
             Law::Determinism,
             Law::Permutation,
-            Law::Ties,
             Law::Degenerate,
             Law::Range,
             Law::Direction,
@@ -50,6 +57,12 @@ fn other_options() {
         ("recall-at-precision", json!({"precision": 0.6})),
         ("ece", json!({"bins": 1})),
         ("ece", json!({"bins": 200})),
+        ("recall-at-k", json!({"k": 4, "distance": "l2"})),
+        ("map-at-r", json!({"distance": "l2"})),
+        ("r-precision", json!({"distance": "l2"})),
+        ("mrr", json!({"distance": "l2"})),
+        ("ndcg", json!({"k": 1, "distance": "l2"})),
+        ("ndcg", json!({"k": 1000})),
     ];
     for (name, config) in configurations {
         check(name, &config, &Options::default()).assert();
@@ -88,7 +101,8 @@ fn exactly_the_rankings_are_rank_based() {
             "precision-at-recall",
             "recall-at-precision",
         ]
-        .contains(&entry.name.as_str());
+        .contains(&entry.name.as_str())
+            || entry.kind == Kind::Retrieval;
         assert_eq!(entry.rank_based, ranks, "{}", entry.name);
         let expected = if ranks {
             Verdict::Held

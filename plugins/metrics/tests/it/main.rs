@@ -8,4 +8,5 @@ mod hand_worked;
 mod laws;
 mod names;
 mod properties;
+mod retrieval;
 mod support;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::support::{loaded, metrics};
 
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 19] = [
     "accuracy",
     "aucpr",
     "auroc",
@@ -15,11 +15,18 @@ const NAMES: [&str; 14] = [
     "g-mean",
     "jaccard",
     "log-loss",
+    "map-at-r",
     "mcc",
     "mcr",
+    "mrr",
+    "ndcg",
     "precision-at-recall",
+    "r-precision",
+    "recall-at-k",
     "recall-at-precision",
 ];
+
+const OF_RETRIEVAL: [&str; 5] = ["map-at-r", "mrr", "ndcg", "r-precision", "recall-at-k"];
 
 #[test]
 fn exactly_these_are_registered() {
@@ -35,7 +42,11 @@ fn exactly_these_are_registered() {
 #[test]
 fn each_is_documented_and_works_as_it_comes() {
     for entry in metrics() {
-        assert_eq!(entry.kind, Kind::Classification);
+        let expected = match OF_RETRIEVAL.contains(&entry.name.as_str()) {
+            true => Kind::Retrieval,
+            false => Kind::Classification,
+        };
+        assert_eq!(entry.kind, expected, "{}", entry.name);
         let schema = &entry.schema;
         let description = schema["description"].as_str().unwrap();
         let summary = description.lines().next().unwrap();
@@ -59,6 +70,7 @@ fn each_says_the_same_of_itself_when_loaded() {
         assert_eq!(compiled_in.direction, loaded.direction);
         assert_eq!(compiled_in.range, loaded.range);
         assert_eq!(compiled_in.rank_based, loaded.rank_based);
+        assert_eq!(compiled_in.ties_by_index, loaded.ties_by_index);
         assert_eq!(compiled_in.population, loaded.population);
         assert_eq!(compiled_in.schema, loaded.schema);
         assert_eq!(compiled_in.defaults, loaded.defaults);

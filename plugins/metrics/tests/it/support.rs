@@ -1,7 +1,8 @@
 //! What the tests share.
 
 use metricopt_sdk::{
-    Call, Classification, Make, MetricEntry, OwnedClassification, Result, abi, registrations,
+    Call, Classification, Kind, Make, MetricEntry, OwnedClassification, Result, Views, abi,
+    registrations,
 };
 use serde_json::Value;
 use std::sync::LazyLock;
@@ -30,6 +31,12 @@ pub(crate) fn metrics() -> &'static [MetricEntry] {
     &METRICS
 }
 
+/// Those that take classification predictions.
+pub(crate) fn of_classification() -> impl Iterator<Item = &'static MetricEntry> {
+    let entries = metrics().iter();
+    entries.filter(|entry| entry.kind == Kind::Classification)
+}
+
 /// The same metrics as a host sees them that loaded this crate from a library.
 pub(crate) fn loaded() -> &'static [MetricEntry] {
     static LOADED: LazyLock<Vec<MetricEntry>> = LazyLock::new(|| {
@@ -39,10 +46,16 @@ pub(crate) fn loaded() -> &'static [MetricEntry] {
     &LOADED
 }
 
-/// The value of the metric of that name, through everything that stands between a host and it. It is computed both ways,
-/// compiled in and through the tables of the ABI, which must agree to the last bit, or to the last word of the error.
+/// The value of the metric of that name, through everything that stands between a host and it.
 #[track_caller]
 pub(crate) fn evaluate(name: &str, config: &Value, input: &OwnedClassification) -> Result<f64> {
+    input.with_views(|views| evaluate_views(name, config, views))
+}
+
+/// The same for predictions of any kind. The value is computed both ways, compiled in and through the tables of the ABI,
+/// which must agree to the last bit, or to the last word of the error.
+#[track_caller]
+pub(crate) fn evaluate_views(name: &str, config: &Value, views: &Views<'_>) -> Result<f64> {
     let [compiled_in, through_tables] = [metrics(), loaded()].map(|entries| {
         let entry = entries.iter().find(|entry| entry.name == name).unwrap();
         let metric = entry.create(config)?;
@@ -50,7 +63,7 @@ pub(crate) fn evaluate(name: &str, config: &Value, input: &OwnedClassification) 
             threads: 1,
             cancelled: &|| false,
         };
-        input.with_views(|views| metric.evaluate(views, &call))
+        metric.evaluate(views, &call)
     });
     let comparable = |outcome: &Result<f64>| {
         let parts = outcome.as_ref().map(|value| value.to_bits());

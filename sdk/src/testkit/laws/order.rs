@@ -47,6 +47,10 @@ impl Trial<'_> {
     }
 
     pub(super) fn ties(&self) -> Finding {
+        if self.subject.entry.ties_by_index {
+            let why = "declared: equal scores are ordered by the place of their rows";
+            return Finding::not_applicable(Law::Ties, why);
+        }
         let mut inputs = 0;
         for (at, source) in self.sources.iter().enumerate() {
             for index in 0..TIED {

@@ -62,7 +62,10 @@ pub(crate) fn sources(kind: Kind) -> Vec<Box<dyn Source>> {
             Box::new(Scores { columns: 1 }),
             Box::new(Scores { columns: 3 }),
         ],
-        Kind::Retrieval => vec![Box::new(Embeddings)],
+        Kind::Retrieval => vec![
+            Box::new(Embeddings { queries: false }),
+            Box::new(Embeddings { queries: true }),
+        ],
         Kind::Detection => vec![Box::new(Boxes)],
         Kind::Named => Vec::new(),
     }

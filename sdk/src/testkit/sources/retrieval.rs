@@ -4,17 +4,47 @@ use super::{FOLDS, Scorer, Source, TRANSFORMATIONS};
 use crate::testkit::Sample;
 use crate::testkit::draws::Draws;
 
-/// Embeddings of items of several classes.
+/// Embeddings of items of several classes, searched for each item or for queries of their own.
 #[derive(Clone, Copy)]
-pub(crate) struct Embeddings;
+pub(crate) struct Embeddings {
+    pub(crate) queries: bool,
+}
 
 const CLASSES: usize = 8;
 const DIMENSIONS: usize = 6;
 
 impl Embeddings {
+    /// Of all that was drawn every third is a query, where these are apart.
     fn sample(self, embeddings: Vec<f32>, labels: Vec<i64>) -> Sample {
-        let name = format!("embeddings, {} items", labels.len());
-        named(&name, embeddings, DIMENSIONS, labels)
+        let all = labels.len();
+        if !self.queries {
+            return named(
+                &format!("embeddings, {all} items"),
+                embeddings,
+                DIMENSIONS,
+                labels,
+            );
+        }
+        let (mut items, mut queries) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
+        let rows = embeddings.chunks_exact(DIMENSIONS).zip(labels);
+        for (at, (embedding, label)) in rows.enumerate() {
+            let side = if at % 3 == 0 {
+                &mut queries
+            } else {
+                &mut items
+            };
+            side.0.extend_from_slice(embedding);
+            side.1.push(label);
+        }
+        let name = format!("embeddings, {all} items and queries");
+        named(&name, items.0, DIMENSIONS, items.1)
+            .f32(
+                "query_embeddings",
+                queries.1.len(),
+                Some(DIMENSIONS),
+                queries.0,
+            )
+            .i64("query_labels", queries.1)
     }
 
     fn labels(self, draws: &mut Draws, items: usize) -> Vec<i64> {
@@ -46,7 +76,8 @@ fn named(name: &str, embeddings: Vec<f32>, dimensions: usize, labels: Vec<i64>) 
 
 impl Source for Embeddings {
     fn name(&self) -> String {
-        "retrieval".to_owned()
+        let of = if self.queries { " of queries" } else { "" };
+        format!("retrieval{of}")
     }
 
     fn ordinary(&self, draws: &mut Draws) -> Sample {
@@ -92,13 +123,18 @@ impl Source for Embeddings {
         // Powers of two are exact.
         let factor = [0.5, 2.0, 0.125, 16.0][index % TRANSFORMATIONS];
         let mut sample = sample.clone();
-        for x in sample.f32_mut("embeddings") {
-            *x *= factor;
+        for tensor in ["embeddings", "query_embeddings"] {
+            for x in sample.f32_mut(tensor) {
+                *x *= factor;
+            }
         }
         Some(sample)
     }
 
     fn degenerate(&self) -> Vec<Sample> {
+        if self.queries {
+            return degenerate_queries();
+        }
         let labels: Vec<i64> = (0..24).map(|at| at % 4).collect();
         // One point for each class, on the axes.
         let axis = |label: i64, length: f32| {
@@ -166,12 +202,48 @@ impl Source for Embeddings {
             }
             folds.push((points, labels));
         }
-        Box::new(Channels { folds })
+        Box::new(Channels {
+            source: *self,
+            folds,
+        })
     }
+}
+
+fn degenerate_queries() -> Vec<Sample> {
+    let split = |name: &str, labels: &[i64], query_labels: &[i64]| {
+        let points = |labels: &[i64]| -> Vec<f32> {
+            let channels = (0..DIMENSIONS as i64).cycle();
+            let numbers = channels.take(labels.len() * DIMENSIONS);
+            let labels = labels.iter().flat_map(|label| [*label; DIMENSIONS]);
+            numbers
+                .zip(labels)
+                .map(|(c, label)| (c * label) as f32)
+                .collect()
+        };
+        let rows = query_labels.len();
+        named(name, points(labels), DIMENSIONS, labels.to_vec())
+            .f32(
+                "query_embeddings",
+                rows,
+                Some(DIMENSIONS),
+                points(query_labels),
+            )
+            .i64("query_labels", query_labels.to_vec())
+    };
+    vec![
+        split("no item and no query", &[], &[]),
+        split("queries, but no item", &[], &[1, 2]),
+        split("items, but no query", &[1, 2], &[]),
+        split("one item and one query", &[4], &[4]),
+        split("queries of other classes", &[0, 1, 1], &[2, -3]),
+        split("some queries of other classes", &[0, 1, 1], &[2, 1, 0]),
+        split("more queries than items", &[1, 2], &[1, 2, 1, 2, 2]),
+    ]
 }
 
 /// Embeddings whose channels are scaled and shifted by the adapter.
 struct Channels {
+    source: Embeddings,
     folds: Vec<(Vec<f32>, Vec<i64>)>,
 }
 
@@ -187,6 +259,6 @@ impl Scorer for Channels {
             let channel = at % DIMENSIONS;
             (f64::from(x) * (1.0 + scales[channel]) + shifts[channel]) as f32
         });
-        Embeddings.sample(adapted.collect(), labels.clone())
+        self.source.sample(adapted.collect(), labels.clone())
     }
 }
