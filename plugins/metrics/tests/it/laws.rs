@@ -50,6 +50,11 @@ fn other_options() {
         ("recall-at-precision", json!({"precision": 0.6})),
         ("ece", json!({"bins": 1})),
         ("ece", json!({"bins": 200})),
+        ("voc-map", json!({"interpolation": "all-point"})),
+        ("voc-map", json!({"areas": "continuous", "iou": 0.75})),
+        ("coco-map", json!({"iou": 0.5})),
+        ("coco-map", json!({"iou": 0.75, "max_detections": 2})),
+        ("average-recall", json!({"max_detections": 1})),
     ];
     for (name, config) in configurations {
         check(name, &config, &Options::default()).assert();
@@ -87,6 +92,9 @@ fn exactly_the_rankings_are_rank_based() {
             "aucpr",
             "precision-at-recall",
             "recall-at-precision",
+            "voc-map",
+            "coco-map",
+            "average-recall",
         ]
         .contains(&entry.name.as_str());
         assert_eq!(entry.rank_based, ranks, "{}", entry.name);

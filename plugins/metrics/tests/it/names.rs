@@ -4,12 +4,14 @@ use serde_json::json;
 
 use crate::support::{loaded, metrics};
 
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 17] = [
     "accuracy",
     "aucpr",
     "auroc",
+    "average-recall",
     "balanced-error",
     "brier",
+    "coco-map",
     "ece",
     "f1",
     "g-mean",
@@ -19,7 +21,10 @@ const NAMES: [&str; 14] = [
     "mcr",
     "precision-at-recall",
     "recall-at-precision",
+    "voc-map",
 ];
+
+const OF_DETECTION: [&str; 3] = ["average-recall", "coco-map", "voc-map"];
 
 #[test]
 fn exactly_these_are_registered() {
@@ -35,7 +40,13 @@ fn exactly_these_are_registered() {
 #[test]
 fn each_is_documented_and_works_as_it_comes() {
     for entry in metrics() {
-        assert_eq!(entry.kind, Kind::Classification);
+        let detection = OF_DETECTION.contains(&entry.name.as_str());
+        let kind = if detection {
+            Kind::Detection
+        } else {
+            Kind::Classification
+        };
+        assert_eq!(entry.kind, kind, "{}", entry.name);
         let schema = &entry.schema;
         let description = schema["description"].as_str().unwrap();
         let summary = description.lines().next().unwrap();

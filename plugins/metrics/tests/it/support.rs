@@ -1,7 +1,8 @@
 //! What the tests share.
 
 use metricopt_sdk::{
-    Call, Classification, Make, MetricEntry, OwnedClassification, Result, abi, registrations,
+    Call, Classification, Kind, Make, MetricEntry, OwnedClassification, Result, Views, abi,
+    registrations,
 };
 use serde_json::Value;
 use std::sync::LazyLock;
@@ -30,6 +31,11 @@ pub(crate) fn metrics() -> &'static [MetricEntry] {
     &METRICS
 }
 
+/// Those that take predictions of that kind.
+pub(crate) fn metrics_of(kind: Kind) -> impl Iterator<Item = &'static MetricEntry> {
+    metrics().iter().filter(move |entry| entry.kind == kind)
+}
+
 /// The same metrics as a host sees them that loaded this crate from a library.
 pub(crate) fn loaded() -> &'static [MetricEntry] {
     static LOADED: LazyLock<Vec<MetricEntry>> = LazyLock::new(|| {
@@ -39,10 +45,22 @@ pub(crate) fn loaded() -> &'static [MetricEntry] {
     &LOADED
 }
 
+/// Predictions to evaluate a metric on.
+pub(crate) trait Input {
+    /// Calls `call` with the named tensors.
+    fn with_views<T>(&self, call: impl FnOnce(&Views<'_>) -> Result<T>) -> Result<T>;
+}
+
+impl Input for OwnedClassification {
+    fn with_views<T>(&self, call: impl FnOnce(&Views<'_>) -> Result<T>) -> Result<T> {
+        OwnedClassification::with_views(self, call)
+    }
+}
+
 /// The value of the metric of that name, through everything that stands between a host and it. It is computed both ways,
 /// compiled in and through the tables of the ABI, which must agree to the last bit, or to the last word of the error.
 #[track_caller]
-pub(crate) fn evaluate(name: &str, config: &Value, input: &OwnedClassification) -> Result<f64> {
+pub(crate) fn evaluate(name: &str, config: &Value, input: &impl Input) -> Result<f64> {
     let [compiled_in, through_tables] = [metrics(), loaded()].map(|entries| {
         let entry = entries.iter().find(|entry| entry.name == name).unwrap();
         let metric = entry.create(config)?;
@@ -77,11 +95,7 @@ pub(crate) fn assert_close(actual: f64, expected: f64, tolerance: f64, what: &st
 
 /// Checks a table of values.
 #[track_caller]
-pub(crate) fn assert_values(
-    input: &OwnedClassification,
-    tolerance: f64,
-    expected: &[(&str, Value, f64)],
-) {
+pub(crate) fn assert_values(input: &impl Input, tolerance: f64, expected: &[(&str, Value, f64)]) {
     for (name, config, expected) in expected {
         let actual = evaluate(name, config, input).unwrap();
         assert_close(actual, *expected, tolerance, &format!("{name} {config}"));
