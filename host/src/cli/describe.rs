@@ -149,7 +149,8 @@ impl Part {
             text.push('\n');
         }
         for (name, fact) in &self.facts {
-            text.push_str(&format!("  {name:<10} {fact}\n"));
+            // Long ones go on below where they begin.
+            text.push_str(&format!("  {name:<10} {}\n", indent(fact, 13).trim()));
         }
         let mut keys = String::new();
         describe_keys(&self.schema, &self.defaults, self.prefix, &mut keys);

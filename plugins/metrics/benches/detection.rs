@@ -63,7 +63,7 @@ impl Random {
 
     fn anywhere(&mut self) -> [f32; 4] {
         let (x, y) = (300.0 * self.uniform(), 200.0 * self.uniform());
-        let (width, height) = (20.0 + 180.0 * self.uniform(), 20.0 + 180.0 * self.uniform());
+        let (width, height) = (30.0 + 170.0 * self.uniform(), 30.0 + 170.0 * self.uniform());
         [x, y, x + width, y + height]
     }
 }

@@ -29,7 +29,8 @@ use super::truth::Truth;
 /// Source: Lin et al., Microsoft COCO: common objects in context, ECCV 2014, and `cocoeval.py` of pycocotools.
 ///
 /// Degenerate input: undefined without an object that is not difficult; classes without one are left out of the mean.
-/// 0 if nothing is found. True boxes whose corners are the wrong way round are an error.
+/// 0 if nothing is found. True boxes whose corners are the wrong way round are an error; boxes found so are wrong, where
+/// pycocotools leaves out those of negative area.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CocoMap {
