@@ -149,9 +149,8 @@ impl Part {
             text.push('\n');
         }
         for (name, fact) in &self.facts {
-            // As wide a margin as the name takes; a long fact goes on below.
-            let fact = indent(fact, 13);
-            text.push_str(&format!("  {name:<10} {}", fact.trim_start()));
+            // Long ones go on below where they begin.
+            text.push_str(&format!("  {name:<10} {}\n", indent(fact, 13).trim()));
         }
         let mut keys = String::new();
         describe_keys(&self.schema, &self.defaults, self.prefix, &mut keys);

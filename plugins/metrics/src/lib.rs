@@ -1,4 +1,4 @@
-//! The standard metrics of classification and retrieval.
+//! The standard metrics of classification, retrieval and detection.
 //!
 //! | name | struct | reads | better |
 //! |---|---|---|---|
@@ -21,9 +21,13 @@
 //! | `r-precision` | [`RPrecision`] | embeddings | higher |
 //! | `mrr` | [`Mrr`] | embeddings | higher |
 //! | `ndcg` | [`Ndcg`] | embeddings | higher |
+//! | `voc-map` | [`VocMap`] | boxes | higher |
+//! | `coco-map` | [`CocoMap`] | boxes | higher |
+//! | `average-recall` | [`AverageRecall`] | boxes | higher |
 //!
-//! A metric is one small file; [`Accuracy`] is the one to copy for a metric of your own. What several of them share is
-//! in `counts.rs` (decisions), `ranking.rs` (the sort), `probabilities.rs` and `retrieval/search.rs`.
+//! A metric of classification is one small file; [`Accuracy`] is the one to copy for a metric of your own. What several of
+//! them share is in `counts.rs` (decisions), `ranking.rs` (the sort) and `probabilities.rs`. The metrics of embeddings share
+//! a search, those of boxes much more: each kind has a folder, `retrieval` and `detection`.
 //!
 //! Binary scores `[N]` are the probability of class 1, the positive class; the decision is 1 from 0.5 on. Scores `[N,
 //! C]` are one column a class, also where `C` is 2, and the decision is the largest. Metrics that only rank take any
@@ -44,6 +48,7 @@ mod auroc;
 mod balanced_error;
 mod brier;
 mod counts;
+mod detection;
 mod ece;
 mod f1;
 mod g_mean;
@@ -62,6 +67,9 @@ pub use aucpr::Aucpr;
 pub use auroc::Auroc;
 pub use balanced_error::BalancedError;
 pub use brier::Brier;
+pub use detection::{
+    Areas, AverageRecall, ClassCurve, ClassValue, CocoMap, Interpolation, Ties, VocMap,
+};
 pub use ece::Ece;
 pub use f1::F1;
 pub use g_mean::GMean;

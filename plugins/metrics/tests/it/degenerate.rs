@@ -1,7 +1,7 @@
-use metricopt_sdk::{Classification, ErrorKind, OwnedClassification};
+use metricopt_sdk::{Classification, ErrorKind, Kind, OwnedClassification};
 use serde_json::json;
 
-use crate::support::{assert_values, binary, evaluate, of_classification, several};
+use crate::support::{assert_values, binary, evaluate, metrics_of, several};
 
 #[track_caller]
 fn assert_error(input: &OwnedClassification, names: &[&str], kind: ErrorKind, message: &str) {
@@ -17,7 +17,7 @@ fn assert_error(input: &OwnedClassification, names: &[&str], kind: ErrorKind, me
 
 #[test]
 fn no_samples_is_undefined() {
-    let names: Vec<_> = of_classification()
+    let names: Vec<_> = metrics_of(Kind::Classification)
         .map(|entry| entry.name.as_str())
         .collect();
     let several = Classification::multiclass(&[], &[], 3).unwrap().to_owned();
@@ -209,7 +209,7 @@ fn configurations_out_of_range() {
             (ErrorKind::Configuration, message)
         );
     }
-    for entry in of_classification() {
+    for entry in metrics_of(Kind::Classification) {
         let error = evaluate(&entry.name, &json!({"unheard-of": 1}), &input).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Configuration, "{}", entry.name);
     }

@@ -1,6 +1,7 @@
+use metricopt_sdk::Kind;
 use serde_json::json;
 
-use crate::support::{assert_values, binary, evaluate, of_classification, several};
+use crate::support::{assert_values, binary, evaluate, metrics_of, several};
 
 /// Four decided positive, three of them rightly; one positive missed.
 #[test]
@@ -128,7 +129,7 @@ fn a_perfect_classifier_is_at_the_good_end_of_every_range() {
             3,
         ),
     ];
-    for entry in of_classification() {
+    for entry in metrics_of(Kind::Classification) {
         let (low, high) = entry.range;
         let best = match entry.direction {
             metricopt_sdk::Direction::Minimise => low,

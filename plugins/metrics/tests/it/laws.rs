@@ -63,6 +63,11 @@ fn other_options() {
         ("mrr", json!({"distance": "l2"})),
         ("ndcg", json!({"k": 1, "distance": "l2"})),
         ("ndcg", json!({"k": 1000})),
+        ("voc-map", json!({"interpolation": "all-point"})),
+        ("voc-map", json!({"areas": "continuous", "iou": 0.75})),
+        ("coco-map", json!({"iou": 0.5})),
+        ("coco-map", json!({"iou": 0.75, "max_detections": 2})),
+        ("average-recall", json!({"max_detections": 1})),
     ];
     for (name, config) in configurations {
         check(name, &config, &Options::default()).assert();
@@ -100,6 +105,9 @@ fn exactly_the_rankings_are_rank_based() {
             "aucpr",
             "precision-at-recall",
             "recall-at-precision",
+            "voc-map",
+            "coco-map",
+            "average-recall",
         ]
         .contains(&entry.name.as_str())
             || entry.kind == Kind::Retrieval;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod degenerate;
+mod detection;
 mod golden;
 mod hand_worked;
 mod laws;

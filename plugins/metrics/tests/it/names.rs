@@ -4,12 +4,14 @@ use serde_json::json;
 
 use crate::support::{loaded, metrics};
 
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 22] = [
     "accuracy",
     "aucpr",
     "auroc",
+    "average-recall",
     "balanced-error",
     "brier",
+    "coco-map",
     "ece",
     "f1",
     "g-mean",
@@ -24,9 +26,11 @@ const NAMES: [&str; 19] = [
     "r-precision",
     "recall-at-k",
     "recall-at-precision",
+    "voc-map",
 ];
 
 const OF_RETRIEVAL: [&str; 5] = ["map-at-r", "mrr", "ndcg", "r-precision", "recall-at-k"];
+const OF_DETECTION: [&str; 3] = ["average-recall", "coco-map", "voc-map"];
 
 #[test]
 fn exactly_these_are_registered() {
@@ -42,11 +46,15 @@ fn exactly_these_are_registered() {
 #[test]
 fn each_is_documented_and_works_as_it_comes() {
     for entry in metrics() {
-        let expected = match OF_RETRIEVAL.contains(&entry.name.as_str()) {
-            true => Kind::Retrieval,
-            false => Kind::Classification,
+        let name = entry.name.as_str();
+        let kind = if OF_RETRIEVAL.contains(&name) {
+            Kind::Retrieval
+        } else if OF_DETECTION.contains(&name) {
+            Kind::Detection
+        } else {
+            Kind::Classification
         };
-        assert_eq!(entry.kind, expected, "{}", entry.name);
+        assert_eq!(entry.kind, kind, "{name}");
         let schema = &entry.schema;
         let description = schema["description"].as_str().unwrap();
         let summary = description.lines().next().unwrap();

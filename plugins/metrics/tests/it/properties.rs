@@ -1,10 +1,10 @@
 //! Laws that hold for any input, and the definitions taken literally.
 
-use metricopt_sdk::{ErrorKind, OwnedClassification};
+use metricopt_sdk::{ErrorKind, Kind, OwnedClassification};
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::support::{Lcg, assert_close, binary, evaluate, of_classification, several};
+use crate::support::{Lcg, assert_close, binary, evaluate, metrics_of, several};
 
 const RANKED: [&str; 4] = [
     "auroc",
@@ -168,7 +168,7 @@ proptest! {
     #[test]
     fn nothing_depends_on_the_order_of_samples((input, order) in with_order(probabilities())) {
         let shuffled = input.view().select(&order);
-        for entry in of_classification() {
+        for entry in metrics_of(Kind::Classification) {
             match (defined(&entry.name, &input), defined(&entry.name, &shuffled)) {
                 (Some(a), Some(b)) => assert_close(a, b, 1e-12, &entry.name),
                 (a, b) => prop_assert_eq!(a, b, "{}", entry.name),
@@ -179,7 +179,7 @@ proptest! {
     /// `evaluate` refuses a value that is not finite or out of range; only rankings may be undefined.
     #[test]
     fn values_are_in_range(input in probabilities()) {
-        for entry in of_classification() {
+        for entry in metrics_of(Kind::Classification) {
             prop_assert!(defined(&entry.name, &input).is_some() || RANKED.contains(&entry.name.as_str()), "{}", entry.name);
         }
     }

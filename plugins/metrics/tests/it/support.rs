@@ -31,10 +31,9 @@ pub(crate) fn metrics() -> &'static [MetricEntry] {
     &METRICS
 }
 
-/// Those that take classification predictions.
-pub(crate) fn of_classification() -> impl Iterator<Item = &'static MetricEntry> {
-    let entries = metrics().iter();
-    entries.filter(|entry| entry.kind == Kind::Classification)
+/// Those that take predictions of that kind.
+pub(crate) fn metrics_of(kind: Kind) -> impl Iterator<Item = &'static MetricEntry> {
+    metrics().iter().filter(move |entry| entry.kind == kind)
 }
 
 /// The same metrics as a host sees them that loaded this crate from a library.
@@ -46,16 +45,28 @@ pub(crate) fn loaded() -> &'static [MetricEntry] {
     &LOADED
 }
 
-/// The value of the metric of that name, through everything that stands between a host and it.
-#[track_caller]
-pub(crate) fn evaluate(name: &str, config: &Value, input: &OwnedClassification) -> Result<f64> {
-    input.with_views(|views| evaluate_views(name, config, views))
+/// Predictions to evaluate a metric on.
+pub(crate) trait Input {
+    /// Calls `call` with the named tensors.
+    fn with_views<T>(&self, call: impl FnOnce(&Views<'_>) -> Result<T>) -> Result<T>;
 }
 
-/// The same for predictions of any kind. The value is computed both ways, compiled in and through the tables of the ABI,
-/// which must agree to the last bit, or to the last word of the error.
+impl Input for OwnedClassification {
+    fn with_views<T>(&self, call: impl FnOnce(&Views<'_>) -> Result<T>) -> Result<T> {
+        OwnedClassification::with_views(self, call)
+    }
+}
+
+impl Input for Views<'_> {
+    fn with_views<T>(&self, call: impl FnOnce(&Views<'_>) -> Result<T>) -> Result<T> {
+        call(self)
+    }
+}
+
+/// The value of the metric of that name, through everything that stands between a host and it. It is computed both ways,
+/// compiled in and through the tables of the ABI, which must agree to the last bit, or to the last word of the error.
 #[track_caller]
-pub(crate) fn evaluate_views(name: &str, config: &Value, views: &Views<'_>) -> Result<f64> {
+pub(crate) fn evaluate(name: &str, config: &Value, input: &impl Input) -> Result<f64> {
     let [compiled_in, through_tables] = [metrics(), loaded()].map(|entries| {
         let entry = entries.iter().find(|entry| entry.name == name).unwrap();
         let metric = entry.create(config)?;
@@ -63,7 +74,7 @@ pub(crate) fn evaluate_views(name: &str, config: &Value, views: &Views<'_>) -> R
             threads: 1,
             cancelled: &|| false,
         };
-        metric.evaluate(views, &call)
+        input.with_views(|views| metric.evaluate(views, &call))
     });
     let comparable = |outcome: &Result<f64>| {
         let parts = outcome.as_ref().map(|value| value.to_bits());
@@ -90,11 +101,7 @@ pub(crate) fn assert_close(actual: f64, expected: f64, tolerance: f64, what: &st
 
 /// Checks a table of values.
 #[track_caller]
-pub(crate) fn assert_values(
-    input: &OwnedClassification,
-    tolerance: f64,
-    expected: &[(&str, Value, f64)],
-) {
+pub(crate) fn assert_values(input: &impl Input, tolerance: f64, expected: &[(&str, Value, f64)]) {
     for (name, config, expected) in expected {
         let actual = evaluate(name, config, input).unwrap();
         assert_close(actual, *expected, tolerance, &format!("{name} {config}"));

@@ -2,7 +2,7 @@ use metricopt_sdk::{Data, ErrorKind, View, Views};
 use serde_json::{Value, json};
 
 use super::predictions::Embedded;
-use crate::support::evaluate_views;
+use crate::support::evaluate;
 
 const NAMES: [&str; 5] = ["recall-at-k", "map-at-r", "r-precision", "mrr", "ndcg"];
 
@@ -97,7 +97,7 @@ fn tensors_that_do_not_fit() {
             View::new("embeddings", shape, Data::F32(embeddings)).unwrap(),
             View::new("labels", &rows, Data::I64(labels)).unwrap(),
         ];
-        let error = evaluate_views("map-at-r", &json!({}), &Views::new(&tensors)).unwrap_err();
+        let error = evaluate("map-at-r", &json!({}), &Views::new(&tensors)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Data);
         error.to_string()
     };

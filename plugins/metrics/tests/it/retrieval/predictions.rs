@@ -3,7 +3,7 @@
 use metricopt_sdk::{Data, Result, Retrieval, View, Views};
 use serde_json::Value;
 
-use crate::support::{Lcg, assert_close, evaluate_views};
+use crate::support::{Lcg, assert_close, evaluate};
 
 /// Embeddings and labels of a gallery, and of queries where these are apart.
 #[derive(Clone, Debug, Default)]
@@ -82,7 +82,7 @@ impl Embedded {
 
     #[track_caller]
     pub(crate) fn evaluate(&self, name: &str, config: &Value) -> Result<f64> {
-        self.with_views(|views| evaluate_views(name, config, views))
+        self.with_views(|views| evaluate(name, config, views))
     }
 
     #[track_caller]
