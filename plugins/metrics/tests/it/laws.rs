@@ -50,6 +50,12 @@ fn other_options() {
         ("recall-at-precision", json!({"precision": 0.6})),
         ("ece", json!({"bins": 1})),
         ("ece", json!({"bins": 200})),
+        ("cohen-kappa", json!({"weights": "linear"})),
+        ("cohen-kappa", json!({"weights": "quadratic"})),
+        ("fbeta", json!({"beta": 0.0})),
+        ("fbeta", json!({"beta": 0.5, "average": "macro"})),
+        ("fbeta", json!({"average": "micro"})),
+        ("fbeta", json!({"average": "weighted"})),
     ];
     for (name, config) in configurations {
         check(name, &config, &Options::default()).assert();

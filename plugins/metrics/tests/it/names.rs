@@ -4,21 +4,26 @@ use serde_json::json;
 
 use crate::support::{loaded, metrics};
 
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 19] = [
     "accuracy",
     "aucpr",
     "auroc",
     "balanced-error",
     "brier",
+    "cohen-kappa",
     "ece",
     "f1",
+    "fbeta",
     "g-mean",
     "jaccard",
     "log-loss",
+    "macro-recall",
     "mcc",
     "mcr",
     "precision-at-recall",
     "recall-at-precision",
+    "top-k-error",
+    "worst-class-error",
 ];
 
 #[test]
