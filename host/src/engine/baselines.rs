@@ -2,10 +2,11 @@
 
 use metricopt_sdk::{Kind, Result, Split};
 
+use super::class_weights;
 use super::config::{EngineConfig, EsConfig, EsObjective, FinetuneConfig};
 use super::events::{EventLog, Progress};
 use super::finetune::{Candidate, Method, Outcome, Setting, finetune};
-use super::meter::{Finished, Meter};
+use super::meter::{Finished, LeftOut, Meter};
 use super::observe::Observer;
 use super::threshold;
 
@@ -13,6 +14,8 @@ use super::threshold;
 pub struct Alternatives {
     /// Their rows of the table.
     pub finished: Vec<Finished>,
+    /// Those that say nothing about this task.
+    pub left_out: Vec<LeftOut>,
     /// The way of loss-only at the better of its learning rates, the start first.
     pub loss_only_path: Vec<Vec<f32>>,
 }
@@ -47,16 +50,23 @@ impl Baselines<'_> {
         log: &mut dyn EventLog,
     ) -> Result<Alternatives> {
         let mut finished = Vec::new();
+        let mut left_out = Vec::new();
         meter.restart();
         let (loss_only, loss_only_path) = self.follow_loss("loss-only", &[&[]], log)?;
         finished.push(meter.finish("loss-only", &loss_only));
         if kind == Kind::Classification && self.config.baselines.thresholds > 0 {
             meter.restart();
-            finished.extend(self.tune_threshold(meter)?);
+            match self.tune_threshold(meter)? {
+                Some(tuned) => finished.push(tuned),
+                None => left_out.push(LeftOut {
+                    method: "threshold",
+                    reason: "the scores are no binary probabilities",
+                }),
+            }
         }
-        let weightings = self.weightings(classes);
+        meter.restart();
+        let weightings = self.weightings(kind, classes)?;
         if !weightings.is_empty() {
-            meter.restart();
             let weightings: Vec<&[f32]> = weightings.iter().map(Vec::as_slice).collect();
             let (class_weighted, _) = self.follow_loss("class-weighted", &weightings, log)?;
             finished.push(meter.finish("class-weighted", &class_weighted));
@@ -68,6 +78,7 @@ impl Baselines<'_> {
         }
         Ok(Alternatives {
             finished,
+            left_out,
             loss_only_path,
         })
     }
@@ -135,18 +146,18 @@ impl Baselines<'_> {
         Ok((best, best_path))
     }
 
-    /// The class weights to try: each factor on the positive class. Several classes have no such row: weighing each in
-    /// turn would be a search of its own.
-    pub(super) fn weightings(&self, classes: Option<usize>) -> Vec<Vec<f32>> {
+    /// The class weights to try, if the surrogate loss takes any.
+    pub(super) fn weightings(&self, kind: Kind, classes: Option<usize>) -> Result<Vec<Vec<f32>>> {
+        let factors = &self.config.baselines.class_weights;
         match classes {
-            Some(2) => {
-                let factors = &self.config.baselines.class_weights;
-                factors
-                    .iter()
-                    .map(|&factor| vec![1.0, factor as f32])
-                    .collect()
+            Some(2) => Ok(class_weights::of_two(factors)),
+            Some(_) if kind == Kind::Classification && !factors.is_empty() => {
+                let observer = self.observer;
+                let predictions =
+                    observer.classification(&self.pretrained.phi, Split::Validation)?;
+                class_weights::of_several(factors, predictions.view())
             }
-            _ => Vec::new(),
+            _ => Ok(Vec::new()),
         }
     }
 

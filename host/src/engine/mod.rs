@@ -19,6 +19,7 @@ pub mod acceptance;
 pub mod baselines;
 pub mod bootstrap;
 pub mod calibrate;
+pub mod class_weights;
 pub mod config;
 pub mod contender;
 pub mod contest;

@@ -10,7 +10,7 @@ use super::events::{Event, Progress};
 use super::finetune::{Candidate, Outcome};
 use super::groundwork::Groundwork;
 use super::landscape::survey;
-use super::meter::{Finished, Meter};
+use super::meter::{Finished, LeftOut, Meter};
 use super::observe::Observer;
 use super::recorder::{Artifact, Recorder};
 use super::table::{MethodResult, table};
@@ -30,6 +30,8 @@ pub struct Reading {
 pub struct Tuned {
     /// The table, in the order of the names above.
     pub methods: Vec<MethodResult>,
+    /// Rows that the table has not, because they say nothing about this task.
+    pub left_out: Vec<LeftOut>,
     /// The acceptance test.
     pub decision: Decision,
     /// The adapter to use: the tuned one if it was accepted, else `phi_0`.
@@ -170,6 +172,7 @@ pub fn tune(
     };
     Ok(Tuned {
         methods,
+        left_out: alternatives.left_out,
         decision,
         best: reading(&best)?,
         last: reading(&last)?,

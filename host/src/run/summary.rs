@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::text_table::align;
 use crate::engine::acceptance::Decision;
+use crate::engine::meter::LeftOut;
 use crate::engine::tune::{Reading, Tuned};
 
 /// Version of `summary.json`.
@@ -30,6 +31,8 @@ pub struct Summary {
     metric: MetricSummary,
     seed: u64,
     methods: Vec<MethodSummary>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<LeftOut>,
     accepted: bool,
     verdict: String,
     acceptance: AcceptanceSummary,
@@ -104,6 +107,7 @@ impl Summary {
                     seconds: method.seconds,
                 })
                 .collect(),
+            left_out: tuned.left_out.clone(),
             accepted: tuned.decision.accepted,
             verdict: verdict(&metric, tuned),
             acceptance: AcceptanceSummary {
@@ -159,8 +163,13 @@ impl Summary {
             Direction::Minimise => "lower is better",
             Direction::Maximise => "higher is better",
         };
+        let left_out: String = self
+            .left_out
+            .iter()
+            .map(|LeftOut { method, reason }| format!("{method}: not applicable, {reason}\n"))
+            .collect();
         format!(
-            "{} ({aim}), task {}, seed {}\n\n{}\n{}",
+            "{} ({aim}), task {}, seed {}\n\n{}{left_out}\n{}",
             self.metric.name,
             self.task,
             self.seed,
