@@ -1,0 +1,67 @@
+//! Layers: which tensors of the layout they use, and how.
+
+use metricopt_sdk::Result;
+use metricopt_sdk::tch::Tensor;
+
+/// A convolution without bias.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Conv {
+    pub(crate) kernel: usize,
+    pub(crate) stride: i64,
+    pub(crate) padding: i64,
+    pub(crate) groups: i64,
+}
+
+impl Conv {
+    pub(crate) fn stride(self, stride: i64) -> Self {
+        Self { stride, ..self }
+    }
+
+    pub(crate) fn apply(&self, tensors: &[Tensor], x: &Tensor) -> Result<Tensor> {
+        let pair = |value| [value, value];
+        let none: Option<&Tensor> = None;
+        Ok(x.f_conv2d(
+            &tensors[self.kernel],
+            none,
+            pair(self.stride),
+            pair(self.padding),
+            pair(1),
+            self.groups,
+        )?)
+    }
+}
+
+/// A batch normalisation (Ioffe and Szegedy, ICML 2015) with a FiLM site behind it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Norm {
+    pub(crate) scale: usize,
+    pub(crate) shift: usize,
+    pub(crate) mean: usize,
+    pub(crate) variance: usize,
+    /// Index of the FiLM site.
+    pub(crate) site: usize,
+    pub(crate) epsilon: f64,
+}
+
+/// A fully connected layer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Linear {
+    pub(crate) matrix: usize,
+    pub(crate) bias: usize,
+}
+
+impl Linear {
+    pub(crate) fn apply(&self, tensors: &[Tensor], x: &Tensor) -> Result<Tensor> {
+        Ok(x.f_linear(&tensors[self.matrix], Some(&tensors[self.bias]))?)
+    }
+}
+
+/// ReLU, in place: what a normalisation or a sum has made is needed nowhere else, not even by autograd.
+pub(crate) fn relu(mut x: Tensor) -> Result<Tensor> {
+    Ok(x.f_relu_()?)
+}
+
+/// Mean over height and width: `[N, C, H, W]` to `[N, C]`.
+pub(crate) fn global_average(x: &Tensor) -> Result<Tensor> {
+    Ok(x.f_adaptive_avg_pool2d([1, 1])?.f_flatten(1, -1)?)
+}

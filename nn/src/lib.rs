@@ -1,0 +1,36 @@
+//! Networks for images with FiLM after every normalisation layer.
+//!
+//! A [`Network`] is frozen; what changes is its adapter `phi`, looked at through [`Film`]. Its weights are
+//! [`Weights`]: tensors under the names that the Python implementations give them. A network is made of a name and
+//! weights by [`build`]; weights come from a file, or from [`initialise`] and [`train`].
+//!
+//! ```
+//! use metricopt_nn::{Film, NetworkName, build, initialise};
+//! use metricopt_sdk::tch::{Device, Kind, Tensor};
+//!
+//! let weights = initialise(NetworkName::Resnet8, 10, 1)?;
+//! let network = build(NetworkName::Resnet8, 10, &weights, Device::Cpu)?;
+//! let phi = Tensor::zeros([network.dimensions() as i64], (Kind::Float, Device::Cpu));
+//! let images = Tensor::zeros([2, 1, 8, 8], (Kind::Float, Device::Cpu));
+//! let stem = network.stem(&images)?;
+//! let logits = network.logits(&Film::of(&phi, network.sites())?, &stem)?;
+//! assert_eq!(logits.size(), [2, 10]);
+//! # Ok::<(), metricopt_sdk::Error>(())
+//! ```
+
+mod architecture;
+mod film;
+mod initialise;
+mod layers;
+mod layout;
+mod network;
+mod pass;
+mod resnet;
+mod tensors;
+mod weights;
+
+pub use architecture::{Input, NetworkName};
+pub use film::Film;
+pub use initialise::initialise;
+pub use network::{Network, build};
+pub use weights::Weights;

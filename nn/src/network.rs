@@ -1,0 +1,245 @@
+//! Frozen networks.
+
+use metricopt_sdk::tch::{Device, Tensor};
+use metricopt_sdk::{Error, Result, Site};
+
+use crate::architecture::{Architecture, Input, NetworkName};
+use crate::film::Film;
+use crate::layout::{Layout, Role};
+use crate::pass::{Mode, Pass};
+use crate::tensors::{Shared, channels_last};
+use crate::weights::Weights;
+
+/// A frozen network that is changed through its adapter alone.
+///
+/// Autograd follows all results back to the adapter, where it is on; for inference call under
+/// [`no_grad`](metricopt_sdk::tch::no_grad).
+pub trait Network: Send + Sync {
+    /// The FiLM sites in adapter order, which is the order of execution. A site has the name of its normalisation.
+    fn sites(&self) -> &[Site];
+
+    /// The images it is made for.
+    fn input(&self) -> Input;
+
+    /// Length `D` of the adapter.
+    fn dimensions(&self) -> usize {
+        self.sites().iter().map(|site| 2 * site.channels).sum()
+    }
+
+    /// All that stands in front of the first FiLM site and so does not depend on the adapter.
+    ///
+    /// Takes images f32 `[N, C, H, W]`, normalised as [`input`](Self::input) says.
+    ///
+    /// # Errors
+    ///
+    /// If the images have another number of channels, or are too small.
+    fn stem(&self, images: &Tensor) -> Result<Tensor>;
+
+    /// Logits `[N, classes]`.
+    ///
+    /// # Errors
+    ///
+    /// If the adapter is that of another network; those of libtorch.
+    fn logits(&self, film: &Film<'_>, stem: &Tensor) -> Result<Tensor>;
+
+    /// The embedding in front of the classifier, `[N, F]`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`logits`](Self::logits).
+    fn features(&self, film: &Film<'_>, stem: &Tensor) -> Result<Tensor>;
+
+    /// Feature maps `[N, C, H, W]` behind each stage, the finest first; each stage halves height and width.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`logits`](Self::logits).
+    fn maps(&self, film: &Film<'_>, stem: &Tensor) -> Result<Vec<Tensor>>;
+
+    /// Logits `[P, N, classes]` of a population in one batched pass: `film` is cut from adapters `[P, D]`.
+    ///
+    /// For devices that need large batches; on the CPU a pass for each candidate is faster.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`logits`](Self::logits).
+    fn population_logits(&self, film: &Film<'_>, stem: &Tensor) -> Result<Tensor>;
+
+    /// Logits `[N, classes]` without FiLM: the network as it was loaded.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch.
+    fn plain_logits(&self, stem: &Tensor) -> Result<Tensor>;
+
+    /// The weights with an adapter `[D]` folded in: scale and shift of each normalisation are replaced, all names stay
+    /// (without a `module.` in front), and the result is an ordinary network that knows nothing of FiLM.
+    ///
+    /// # Errors
+    ///
+    /// If the adapter does not fit.
+    fn fold(&self, phi: &Tensor) -> Result<Weights>;
+}
+
+/// Makes a network of weights, which must fit exactly.
+///
+/// # Errors
+///
+/// If weights are missing, unexpected or of another shape: all of them are named.
+pub fn build(
+    name: NetworkName,
+    classes: usize,
+    weights: &Weights,
+    device: Device,
+) -> Result<Box<dyn Network>> {
+    let mut layout = Layout::default();
+    let architecture = name.architecture(classes, &mut layout);
+    let loaded = weights.fit(&layout, &format!("{name} with {classes} classes"))?;
+    let mut tensors = Vec::with_capacity(loaded.len());
+    for (tensor, parameter) in loaded.iter().zip(layout.parameters()) {
+        let tensor = tensor.f_to_device(device)?;
+        tensors.push(match parameter.role {
+            Role::Kernel => channels_last(&tensor)?,
+            _ => tensor,
+        });
+    }
+    Ok(Box::new(Frozen {
+        architecture,
+        layout,
+        input: name.input(),
+        tensors: Shared::new(tensors),
+    }))
+}
+
+struct Frozen {
+    architecture: Box<dyn Architecture>,
+    layout: Layout,
+    input: Input,
+    tensors: Shared,
+}
+
+impl Frozen {
+    fn check(&self, film: &Film<'_>) -> Result<()> {
+        let ours = self.sites().iter().map(|site| site.channels);
+        if film.sites().iter().map(|site| site.channels).eq(ours) {
+            return Ok(());
+        }
+        Err(Error::data(format!(
+            "an adapter of {} FiLM sites was given to a network with {}",
+            film.sites().len(),
+            self.sites().len()
+        )))
+    }
+
+    fn stages(&self, pass: &Pass<'_>, stem: &Tensor) -> Result<Vec<Tensor>> {
+        self.architecture.maps(pass, &channels_last(stem)?)
+    }
+
+    fn embedding(&self, pass: &Pass<'_>, stem: &Tensor) -> Result<Tensor> {
+        let mut maps = self.stages(pass, stem)?;
+        let last = maps
+            .pop()
+            .ok_or_else(|| Error::failed("a network without stages"))?;
+        self.architecture.features(&last)
+    }
+
+    fn classified(&self, mode: Mode<'_>, stem: &Tensor) -> Result<Tensor> {
+        let pass = Pass {
+            tensors: &self.tensors.get(),
+            mode,
+        };
+        let features = self.embedding(&pass, stem)?;
+        self.architecture.classify(&pass, &features)
+    }
+}
+
+impl Network for Frozen {
+    fn sites(&self) -> &[Site] {
+        self.layout.sites()
+    }
+
+    fn input(&self) -> Input {
+        self.input.clone()
+    }
+
+    fn stem(&self, images: &Tensor) -> Result<Tensor> {
+        let size = images.size();
+        if size.len() != 4 || size[1] != self.input.channels as i64 {
+            return Err(Error::data(format!(
+                "images of shape {size:?} were given to a network that takes [N, {}, height, width]",
+                self.input.channels
+            )));
+        }
+        let pass = Pass {
+            tensors: &self.tensors.get(),
+            mode: Mode::Plain,
+        };
+        self.architecture.stem(&pass, &channels_last(images)?)
+    }
+
+    fn logits(&self, film: &Film<'_>, stem: &Tensor) -> Result<Tensor> {
+        self.check(film)?;
+        self.classified(Mode::Film(film), stem)
+    }
+
+    fn features(&self, film: &Film<'_>, stem: &Tensor) -> Result<Tensor> {
+        self.check(film)?;
+        let pass = Pass {
+            tensors: &self.tensors.get(),
+            mode: Mode::Film(film),
+        };
+        self.embedding(&pass, stem)
+    }
+
+    fn maps(&self, film: &Film<'_>, stem: &Tensor) -> Result<Vec<Tensor>> {
+        self.check(film)?;
+        let pass = Pass {
+            tensors: &self.tensors.get(),
+            mode: Mode::Film(film),
+        };
+        self.stages(&pass, stem)
+    }
+
+    fn population_logits(&self, film: &Film<'_>, stem: &Tensor) -> Result<Tensor> {
+        self.check(film)?;
+        let &[candidates, _] = film.at(0)?.0.size().as_slice() else {
+            return Err(Error::data(
+                "a population of adapters has the shape [P, D], not [D]",
+            ));
+        };
+        let images = stem.size()[0];
+        let repeated = stem.f_repeat([candidates, 1, 1, 1])?;
+        let logits = self.classified(Mode::Population(film), &repeated)?;
+        Ok(logits.f_view([candidates, images, -1])?)
+    }
+
+    fn plain_logits(&self, stem: &Tensor) -> Result<Tensor> {
+        self.classified(Mode::Plain, stem)
+    }
+
+    fn fold(&self, phi: &Tensor) -> Result<Weights> {
+        let film = Film::of(phi, self.sites())?;
+        let mut tensors = self.tensors.get();
+        let scales: Vec<usize> = self
+            .layout
+            .parameters()
+            .iter()
+            .enumerate()
+            .filter(|(_, parameter)| parameter.role == Role::Scale)
+            .map(|(index, _)| index)
+            .collect();
+        for (site, scale) in scales.into_iter().enumerate() {
+            // The layout enters the shift of a normalisation right behind its scale.
+            let folded = film.fold(site, &tensors[scale], &tensors[scale + 1])?;
+            let [new_scale, new_shift] = folded;
+            tensors[scale] = new_scale;
+            tensors[scale + 1] = new_shift;
+        }
+        let names = self
+            .layout
+            .parameters()
+            .iter()
+            .map(|parameter| parameter.name.clone());
+        Weights::from_tensors(names.zip(tensors))
+    }
+}
