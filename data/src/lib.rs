@@ -1,0 +1,29 @@
+//! Data sets of images: read from their published files, split by rule, decoded and resized, augmented for training.
+//!
+//! [`open`] is the way in: a [`DatasetConfig`] names a data set and says how it is divided, and three parts of pixels and
+//! labels come back. Nothing here knows of networks.
+//!
+//! ```
+//! use metricopt_data::{DatasetConfig, Opening, open};
+//!
+//! // The built-in default: optical digits, 8 x 8.
+//! let splits = open(&DatasetConfig::default(), &Opening::quiet(7))?;
+//! assert_eq!((splits.train.len(), splits.validation.len(), splits.test.len()), (899, 447, 451));
+//! assert_eq!((splits.train.channels, splits.train.height, splits.train.width), (1, 8, 8));
+//! # Ok::<(), metricopt_sdk::Error>(())
+//! ```
+
+mod cifar;
+mod config;
+pub mod digits;
+mod idx;
+mod images;
+mod open;
+pub mod place;
+mod split;
+mod stream;
+
+pub use config::{DatasetConfig, DatasetName};
+pub use images::{Images, Pool, Splits};
+pub use open::{Opening, open};
+pub use split::{CutFrom, Parts, Plan, Shares, Thinning};

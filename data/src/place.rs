@@ -1,0 +1,62 @@
+//! Where data sets lie.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use metricopt_sdk::{Error, Result};
+
+use crate::config::DatasetConfig;
+
+/// The variable that names the folder of all data sets.
+pub const VARIABLE: &str = "METRICOPT_DATA";
+
+/// The folder of all data sets: `METRICOPT_DATA`, or `metricopt/data` in the user's data directory.
+///
+/// # Errors
+///
+/// If neither the variable nor a home directory is set.
+pub fn data_folder() -> Result<PathBuf> {
+    if let Some(folder) = env::var_os(VARIABLE).filter(|folder| !folder.is_empty()) {
+        return Ok(folder.into());
+    }
+    env::var_os("XDG_DATA_HOME")
+        .map(PathBuf::from)
+        .filter(|folder| folder.is_absolute())
+        .or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".local/share")))
+        .map(|base| base.join("metricopt/data"))
+        .ok_or_else(|| {
+            Error::failed("there is no folder for data sets: `HOME` is not set")
+                .hint(format!("set `{VARIABLE}` to a folder"))
+        })
+}
+
+/// The folder or file that a configuration names, or the folder of the data set of that name.
+///
+/// # Errors
+///
+/// If it is not there; the hint says how to get it.
+pub(crate) fn root(config: &DatasetConfig) -> Result<PathBuf> {
+    let name = config.dataset.name();
+    let root = match &config.root {
+        Some(root) => root.clone(),
+        None => data_folder()?.join(name),
+    };
+    if root.exists() {
+        return Ok(root);
+    }
+    Err(missing(&root, name, config.root.is_some()))
+}
+
+fn missing(root: &Path, name: &str, named: bool) -> Error {
+    let shown = root.display();
+    if named {
+        return Error::data(format!("`{shown}` does not exist")).hint(format!(
+            "`root` must be the folder with the files of `{name}`"
+        ));
+    }
+    Error::data(format!("the data set `{name}` is not there: `{shown}` does not exist")).hint(format!(
+        "fetch it with `host data fetch {name}`, or name the folder that has it with `--set task.root=DIR`"
+    ))
+}
