@@ -8,6 +8,7 @@ use std::fmt;
 
 use crate::layers::{global_average, relu};
 use crate::layout::Layout;
+use crate::nasnet::Nasnet;
 use crate::pass::Pass;
 use crate::resnet::{cifar, imagenet};
 
@@ -31,11 +32,13 @@ pub enum NetworkName {
     Resnet34,
     /// ResNet-50 for ImageNet, with the names of torchvision.
     Resnet50,
+    /// NASNet-A-Mobile for ImageNet, with the names of the PyPI package `pretrainedmodels`.
+    Nasnetamobile,
 }
 
 impl NetworkName {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Resnet8,
         Self::Resnet20,
         Self::Resnet32,
@@ -44,6 +47,7 @@ impl NetworkName {
         Self::Resnet18,
         Self::Resnet34,
         Self::Resnet50,
+        Self::Nasnetamobile,
     ];
 
     /// The name users type.
@@ -61,6 +65,7 @@ impl NetworkName {
             Self::Resnet18 => "resnet18",
             Self::Resnet34 => "resnet34",
             Self::Resnet50 => "resnet50",
+            Self::Nasnetamobile => "nasnetamobile",
         }
     }
 
@@ -72,6 +77,11 @@ impl NetworkName {
                 Input::imagenet(32)
             }
             Self::Resnet18 | Self::Resnet34 | Self::Resnet50 => Input::imagenet(224),
+            Self::Nasnetamobile => Input {
+                mean: vec![0.5; 3],
+                std: vec![0.5; 3],
+                ..Input::imagenet(224)
+            },
         }
     }
 
@@ -93,6 +103,7 @@ impl NetworkName {
             Self::Resnet18 => imagenet(Basic, [2, 2, 2, 2], layout),
             Self::Resnet34 => imagenet(Basic, [3, 4, 6, 3], layout),
             Self::Resnet50 => imagenet(Bottleneck, [3, 4, 6, 3], layout),
+            Self::Nasnetamobile => Box::new(Nasnet::mobile(classes, layout)),
         }
     }
 }

@@ -14,7 +14,8 @@ use metricopt_sdk::{Error, Result, Site};
 ///
 /// let sites = [Site { name: "bn1".to_owned(), channels: 2 }];
 /// let phi = Tensor::from_slice(&[0.5_f32, 0.0, -1.0, 2.0]);
-/// let (deviation, shift) = Film::of(&phi, &sites)?.at(0)?;
+/// let film = Film::of(&phi, &sites)?;
+/// let (deviation, shift) = film.at(0)?;
 /// assert_eq!(Vec::<f32>::try_from(deviation)?, [0.5, 0.0]);
 /// assert_eq!(Vec::<f32>::try_from(shift)?, [-1.0, 2.0]);
 /// # Ok::<(), metricopt_sdk::Error>(())

@@ -17,6 +17,10 @@ impl Conv {
         Self { stride, ..self }
     }
 
+    pub(crate) fn unpadded(self) -> Self {
+        Self { padding: 0, ..self }
+    }
+
     pub(crate) fn apply(&self, tensors: &[Tensor], x: &Tensor) -> Result<Tensor> {
         let pair = |value| [value, value];
         let none: Option<&Tensor> = None;

@@ -76,6 +76,14 @@ impl Layout {
         }
     }
 
+    /// A convolution of each channel for itself, otherwise like [`conv`](Self::conv).
+    pub(crate) fn depthwise(&mut self, name: &str, channels: i64, kernel: i64) -> Conv {
+        Conv {
+            groups: channels,
+            ..self.conv(name, [1, channels], kernel)
+        }
+    }
+
     /// A batch normalisation with a FiLM site behind it.
     pub(crate) fn norm(&mut self, name: &str, channels: i64, epsilon: f64) -> Norm {
         let site = self.sites.len();

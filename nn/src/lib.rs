@@ -23,14 +23,18 @@ mod film;
 mod initialise;
 mod layers;
 mod layout;
+mod nasnet;
 mod network;
 mod pass;
+pub mod population;
 mod resnet;
 mod tensors;
+mod train;
 mod weights;
 
 pub use architecture::{Input, NetworkName};
 pub use film::Film;
 pub use initialise::initialise;
 pub use network::{Network, build};
+pub use train::{Minibatch, SHARDS, Start, Training, train};
 pub use weights::Weights;
