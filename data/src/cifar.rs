@@ -151,7 +151,8 @@ fn from_folder(folder: &Path, kind: &Cifar, opening: &Opening<'_>) -> Result<Fil
         ))
     };
     // xz takes a second a file: all files at once.
-    let files = opening.install(|| names.par_iter().map(read).collect::<Result<Files>>())??;
+    let read = || names.par_iter().map(read).collect::<Result<Files>>();
+    let files = opening.threads()?.install(read)?;
     (opening.progress)(phase, count, count);
     Ok(files)
 }

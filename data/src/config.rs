@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use metricopt_sdk::prelude::*;
 
-use crate::split::Shares;
+use crate::{folder::Preparation, split::Shares};
 
 /// The largest side that images may be resized or cropped to.
 const MAX_SIDE: usize = 4096;
@@ -97,6 +97,16 @@ impl DatasetConfig {
             Ok(())
         } else {
             Err(Error::configuration(problems.join("; ")))
+        }
+    }
+
+    /// How images of files are brought to one size.
+    pub(crate) fn preparation(&self) -> Preparation {
+        // 224 of 256 pixels, as the reference implementations evaluate on ImageNet.
+        let default = |side| (self.dataset == DatasetName::Imagenet).then_some(side);
+        Preparation {
+            resize: self.resize.or(default(256)),
+            crop: self.crop.or(default(224)),
         }
     }
 }

@@ -13,16 +13,22 @@
 //! # Ok::<(), metricopt_sdk::Error>(())
 //! ```
 
+mod augment;
+mod cache;
 mod cifar;
 mod config;
+mod decode;
 pub mod digits;
+mod folder;
 mod idx;
 mod images;
 mod open;
 pub mod place;
+mod resize;
 mod split;
 mod stream;
 
+pub use augment::{Augmentation, Normalisation};
 pub use config::{DatasetConfig, DatasetName};
 pub use images::{Images, Pool, Splits};
 pub use open::{Opening, open};

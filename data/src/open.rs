@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use metricopt_sdk::{Call, Error, Result};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::{
     cifar::{self, Cifar},
     config::{DatasetConfig, DatasetName},
-    digits, idx,
-    images::{Pool, Splits},
+    digits, folder, idx,
+    images::{Images, Pool, Splits},
     place,
+    resize::CHANNELS,
 };
 
 const MNIST: &str = "MNIST (LeCun, Cortes and Burges 1998)";
@@ -44,13 +46,12 @@ impl Opening<'static> {
 }
 
 impl Opening<'_> {
-    /// Runs `work` on as many threads as the call allows.
-    pub(crate) fn install<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T> {
-        let pool = rayon::ThreadPoolBuilder::new()
+    /// As many threads as the call allows.
+    pub(crate) fn threads(&self) -> Result<ThreadPool> {
+        ThreadPoolBuilder::new()
             .num_threads(self.call.threads)
             .build()
-            .map_err(|error| Error::failed(format!("cannot start threads: {error}")))?;
-        Ok(pool.install(work))
+            .map_err(|error| Error::failed(format!("cannot start threads: {error}")))
     }
 }
 
@@ -73,9 +74,7 @@ pub fn open(config: &DatasetConfig, opening: &Opening<'_>) -> Result<Splits> {
             idx::read(&place::root(config)?, idx::fashion_classes())?,
             FASHION_MNIST,
         ),
-        DatasetName::ImageFolder | DatasetName::Imagenet => {
-            return Err(Error::unsupported("image folders cannot be read yet"));
-        }
+        DatasetName::ImageFolder | DatasetName::Imagenet => return open_folder(config, opening),
     };
     let images = &pool.images;
     let plan = config
@@ -91,4 +90,47 @@ fn cifar(
 ) -> Result<(Pool, &'static str)> {
     let root = place::root(config)?;
     Ok((cifar::read(&root, kind, opening)?, kind.source))
+}
+
+/// Files are chosen before they are decoded, so that a part of a large data set costs no more than it must.
+fn open_folder(config: &DatasetConfig, opening: &Opening<'_>) -> Result<Splits> {
+    let listing = folder::list(&place::root(config)?)?;
+    let plan = config.split.plan(
+        &listing.labels(),
+        listing.parts,
+        &listing.classes,
+        opening.seed,
+    )?;
+    // In the order of the listing, whatever the seed: the cache then serves every seed that takes all images.
+    let mut chosen = [&plan.train[..], &plan.validation, &plan.test].concat();
+    chosen.sort_unstable();
+    let pixels = folder::load(&listing, &chosen, config.preparation(), opening)?;
+    let label = |&index: &u32| {
+        listing
+            .files
+            .get(index as usize)
+            .map_or(0, |file| file.label)
+    };
+    let images = Images {
+        pixels: pixels.bytes,
+        channels: CHANNELS,
+        height: pixels.height,
+        width: pixels.width,
+        labels: chosen.iter().map(label).collect(),
+        classes: listing.classes.clone(),
+    };
+    let gather = |part: &[u32]| {
+        let rows: Vec<u32> = part
+            .iter()
+            .filter_map(|index| chosen.binary_search(index).ok())
+            .map(|row| row as u32)
+            .collect();
+        images.gather(&rows)
+    };
+    Ok(Splits {
+        train: gather(&plan.train)?,
+        validation: gather(&plan.validation)?,
+        test: gather(&plan.test)?,
+        source: format!("{} in `{}`", config.dataset.name(), listing.root.display()),
+    })
 }
