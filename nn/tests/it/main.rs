@@ -2,6 +2,11 @@
 
 mod cifar;
 mod film;
-mod python;
+mod initial;
+mod population;
+mod pytorch;
+mod references;
+mod shapes;
 mod support;
 mod training;
+mod weights;

@@ -1,29 +1,9 @@
 //! The Python implementations give the same logits on the same random weights.
 
+use crate::pytorch::python;
 use crate::support::{distance, logits, network};
 use metricopt_nn::{NetworkName, Weights};
 use metricopt_sdk::tch::{Device, Kind, Tensor, no_grad};
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
-/// The implementations, and what of PyTorch's own needs is not in a minimal installation of it.
-const PACKAGES: [&str; 15] = [
-    "torchvision==0.26.0",
-    "pretrainedmodels==0.7.4",
-    "munch",
-    "six",
-    "numpy",
-    "pillow",
-    "tqdm",
-    "typing_extensions",
-    "sympy",
-    "networkx",
-    "jinja2",
-    "fsspec",
-    "filelock",
-    "mpmath",
-    "markupsafe",
-];
 
 /// Makes a network with random weights and statistics, and writes its weights, images and logits.
 const REFERENCE: &str = "\
@@ -79,14 +59,14 @@ fn slow_nasnet_answers_like_pretrainedmodels() {
 }
 
 fn agrees(name: NetworkName) {
-    let Some(python) = python() else {
+    let Some(mut python) = python() else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
     let [weights, answers] =
         ["weights", "answers"].map(|part| folder.path().join(part).with_extension("safetensors"));
-    let output = Command::new(python)
-        .args(["-W", "ignore", "-c", REFERENCE, name.name()])
+    let output = python
+        .args(["-c", REFERENCE, name.name()])
         .args([&weights, &answers])
         .output()
         .unwrap();
@@ -103,60 +83,5 @@ fn agrees(name: NetworkName) {
     assert!(
         spread > 1e-3,
         "the logits of the reference say nothing: {spread}"
-    );
-}
-
-/// Python with the reference implementations and the PyTorch that this test is linked to; none, with a message, where
-/// that cannot be had.
-fn python() -> Option<PathBuf> {
-    static MADE: std::sync::OnceLock<Option<PathBuf>> = std::sync::OnceLock::new();
-    MADE.get_or_init(|| {
-        // The folder of the test's own build: `target/debug/deps/it-...` lies three below.
-        let tests = std::env::current_exe().unwrap();
-        let environment = tests.ancestors().nth(3).unwrap().join("python/networks");
-        let ready = environment.join("ready").exists() || make(&environment);
-        if !ready {
-            skipped(&environment);
-        }
-        ready.then(|| environment.join("bin/python"))
-    })
-    .clone()
-}
-
-/// Makes the environment; the packages of PyTorch's own environment are looked up where they are.
-fn make(environment: &Path) -> bool {
-    let python = environment.join("bin/python");
-    let packages = option_env!("LIBTORCH").and_then(|torch| Path::new(torch).parent());
-    let Some(packages) = packages.filter(|packages| packages.join("torch/__init__.py").exists())
-    else {
-        return false;
-    };
-    let library = |environment: &Path| -> Option<PathBuf> {
-        let versions = std::fs::read_dir(environment.join("lib")).ok()?;
-        let version = versions.flatten().next()?;
-        Some(version.path().join("site-packages"))
-    };
-    let install = ["-m", "pip", "install", "--quiet", "--no-deps"];
-    succeeds(
-        Command::new("python3")
-            .args(["-m", "venv"])
-            .arg(environment),
-    ) && library(environment).is_some_and(|folder| {
-        std::fs::write(folder.join("torch.pth"), packages.display().to_string()).is_ok()
-    }) && succeeds(Command::new(&python).args(install).args(PACKAGES))
-        && succeeds(Command::new(&python).args(["-c", "import torchvision, pretrainedmodels"]))
-        && std::fs::write(environment.join("ready"), "").is_ok()
-}
-
-fn succeeds(command: &mut Command) -> bool {
-    command.status().is_ok_and(|status| status.success())
-}
-
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-fn skipped(environment: &Path) {
-    eprintln!(
-        "SKIPPED: cannot install {} beside PyTorch in {}",
-        PACKAGES.join(" "),
-        environment.display()
     );
 }

@@ -1,0 +1,132 @@
+//! A population over blocks of images: the same bits for any number of threads, and what single passes say.
+
+use crate::support::{distance, images, lively, network, normal};
+use metricopt_nn::population::{self, Blocks};
+use metricopt_nn::{Film, Network, NetworkName};
+use metricopt_sdk::tch::{Kind, Tensor, no_grad};
+use metricopt_sdk::{Call, ErrorKind, Result, autograd};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::ops::Range;
+use std::sync::Mutex;
+
+const BLOCKS: Blocks = Blocks {
+    images: 10,
+    size: 4,
+};
+
+/// A network, adapters `[3, D]` and images.
+fn scene() -> (Box<dyn Network>, Tensor, Mutex<Tensor>) {
+    let network = network(NetworkName::Resnet8, &lively(NetworkName::Resnet8));
+    let phis = normal(&[3, network.dimensions() as i64], 3) * 0.1;
+    let images = images(&*network, BLOCKS.images as i64);
+    (network, phis, Mutex::new(images))
+}
+
+fn rows(images: &Mutex<Tensor>, range: &Range<usize>) -> Tensor {
+    let images = images.lock().unwrap();
+    images.narrow(0, range.start as i64, range.len() as i64)
+}
+
+fn pool(threads: usize) -> ThreadPool {
+    let pool = ThreadPoolBuilder::new().num_threads(threads);
+    pool.build().unwrap()
+}
+
+fn call(threads: usize) -> Call<'static> {
+    Call {
+        threads,
+        cancelled: &|| false,
+    }
+}
+
+#[test]
+fn blocks_of_candidates_are_put_together_in_order() {
+    let (network, phis, images) = scene();
+    let stem = |range| network.stem(&rows(&images, &range));
+    let evaluate = |threads| {
+        population::logits(
+            &*network,
+            &phis,
+            BLOCKS,
+            &stem,
+            &pool(threads),
+            &call(threads),
+        )
+        .unwrap()
+    };
+    let found = evaluate(1);
+    assert_eq!(found.size(), [3, 10, 10]);
+    assert_eq!(found, evaluate(4));
+    let whole = network.stem(&images.lock().unwrap()).unwrap();
+    for candidate in 0..3 {
+        let phi = phis.get(candidate);
+        let film = Film::of(&phi, network.sites()).unwrap();
+        let alone = no_grad(|| network.logits(&film, &whole)).unwrap();
+        let distance = distance(&found.get(candidate), &alone);
+        assert!(distance <= 1e-5, "{distance}");
+    }
+}
+
+#[test]
+fn gradients_of_blocks_add_up_to_that_of_all_images() {
+    let (network, phis, images) = scene();
+    let labels: Vec<i64> = (0..10).map(|index| index * 3 % 10).collect();
+    // The images of candidate `i` are the same, turned by `i`, so that each has its own.
+    let turned = |candidate: usize| -> Tensor {
+        let images = images.lock().unwrap();
+        images.roll([candidate as i64], [0])
+    };
+    let part = |logits: &Tensor, labels: &[i64]| -> Result<Tensor> {
+        let losses = logits.log_softmax(1, Kind::Float);
+        let labels = Tensor::from_slice(labels).unsqueeze(1);
+        Ok(-losses.gather(1, &labels, false).sum(Kind::Float) / 10.0)
+    };
+    let follow = |threads| {
+        population::gradients(
+            &*network,
+            &phis,
+            BLOCKS,
+            &|candidate, range| {
+                let images = turned(candidate);
+                network.stem(&images.narrow(0, range.start as i64, range.len() as i64))
+            },
+            &|_, range, logits| part(logits, &labels[range]),
+            &pool(threads),
+            &call(threads),
+        )
+        .unwrap()
+    };
+    let found = follow(1);
+    let again = follow(3);
+    assert_eq!(found.losses, again.losses);
+    assert_eq!(found.gradients, again.gradients);
+    for candidate in 0..3 {
+        let stem = network.stem(&turned(candidate)).unwrap();
+        let (loss, gradient) = autograd(&phis.get(candidate as i64), |phi| {
+            part(
+                &network.logits(&Film::of(phi, network.sites())?, &stem)?,
+                &labels,
+            )
+        })
+        .unwrap();
+        assert!((found.losses[candidate] - loss).abs() <= 1e-5 * loss.abs());
+        let distance = distance(&found.gradients.get(candidate as i64), &gradient);
+        assert!(distance <= 1e-4, "{distance}");
+    }
+}
+
+#[test]
+fn nothing_to_evaluate_and_a_wish_to_stop_are_errors() {
+    let (network, phis, images) = scene();
+    let stem = |range| network.stem(&rows(&images, &range));
+    let none = Blocks { images: 0, size: 4 };
+    let pool = pool(1);
+    let error = population::logits(&*network, &phis, none, &stem, &pool, &call(1)).unwrap_err();
+    assert_eq!(error.to_string(), "there are no images to evaluate");
+    let stopped = Call {
+        threads: 1,
+        cancelled: &|| true,
+    };
+    let error = population::logits(&*network, &phis, BLOCKS, &stem, &pool, &stopped).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+}
