@@ -15,10 +15,12 @@
 
 mod augment;
 mod cache;
+pub mod catalogue;
 mod cifar;
 mod config;
 mod decode;
 pub mod digits;
+pub mod download;
 mod folder;
 mod idx;
 mod images;

@@ -7,7 +7,7 @@ use std::{
 
 use metricopt_sdk::{Error, Result};
 
-use crate::config::DatasetConfig;
+use crate::{catalogue, config::DatasetConfig, download};
 
 /// The variable that names the folder of all data sets.
 pub const VARIABLE: &str = "METRICOPT_DATA";
@@ -56,7 +56,13 @@ fn missing(root: &Path, name: &str, named: bool) -> Error {
             "`root` must be the folder with the files of `{name}`"
         ));
     }
-    Error::data(format!("the data set `{name}` is not there: `{shown}` does not exist")).hint(format!(
-        "fetch it with `host data fetch {name}`, or name the folder that has it with `--set task.root=DIR`"
+    let get = match catalogue::find(name) {
+        Ok(entry) => download::how_to_get(entry, root),
+        Err(_) => format!("put its files into `{shown}`"),
+    };
+    Error::data(format!(
+        "the data set `{name}` is not there: `{shown}` does not exist"
     ))
+    .hint(get)
+    .hint("or name the folder that has it with `--set task.root=DIR`")
 }

@@ -5,6 +5,7 @@
 mod check_metric;
 mod compare;
 mod completions;
+mod data;
 mod describe;
 mod list;
 mod log;
@@ -51,6 +52,7 @@ Examples:
   host describe tabular                           what a task can be told
   host list                                       all plugins, tasks and metrics
   host check-metric f1                            whether a metric keeps its promises
+  host data fetch cifar10                         a data set, checked and unpacked
   host new metric my-metric                       a crate with a metric of your own
 
 Results go to standard output, everything else to standard error.
@@ -67,6 +69,7 @@ enum Command {
     CheckMetric(check_metric::CheckMetric),
     New(new::New),
     Plugin(plugin::Plugin),
+    Data(data::Data),
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -85,6 +88,7 @@ pub fn main() -> ExitCode {
         Command::CheckMetric(command) => command.execute(),
         Command::New(command) => command.execute(),
         Command::Plugin(command) => command.execute(),
+        Command::Data(command) => command.execute(),
         Command::Completions(command) => command.execute(),
         Command::Man(command) => command.execute(),
     });

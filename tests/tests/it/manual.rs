@@ -4,7 +4,7 @@ use crate::support::{Place, succeeds};
 use std::fs;
 use std::process::Command;
 
-/// The commands in the help, with those of `plugin`.
+/// The commands in the help, with those of `plugin` and `data`.
 fn commands(place: &Place) -> Vec<String> {
     let of = |arguments: &[&str]| -> Vec<String> {
         let help = succeeds(place.host(arguments));
@@ -25,8 +25,10 @@ fn commands(place: &Place) -> Vec<String> {
         commands.contains(&"check-metric".to_owned()),
         "{commands:?}"
     );
-    let below = of(&["plugin", "--help"]);
-    commands.extend(below.iter().map(|name| format!("plugin-{name}")));
+    for group in ["plugin", "data"] {
+        let below = of(&[group, "--help"]);
+        commands.extend(below.iter().map(|name| format!("{group}-{name}")));
+    }
     commands
 }
 
@@ -37,7 +39,10 @@ fn completions_parse_and_know_every_command() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = succeeds(place.host(&["completions", shell]));
         for command in commands(&place) {
-            let name = command.rsplit_once("plugin-").map_or(&*command, |it| it.1);
+            let name = ["plugin-", "data-"]
+                .iter()
+                .find_map(|group| command.strip_prefix(group))
+                .unwrap_or(&command);
             assert!(script.contains(name), "{shell} knows no `{command}`");
         }
         assert!(script.contains("bash") || shell != "bash");
@@ -103,7 +108,7 @@ fn every_command_has_a_page() {
     for command in commands(&place) {
         let named = format!("host\\-{}(1)", command.replace('-', "\\-"));
         assert!(
-            command.starts_with("plugin-") || main.contains(&named),
+            command.starts_with("plugin-") || command.starts_with("data-") || main.contains(&named),
             "no {named} in {main}"
         );
     }
