@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod check_metric;
+mod classification;
 mod command_line;
 mod compare;
 mod configuration;
