@@ -204,7 +204,7 @@ fn folder(root: &Path, part: &str, per_class: u32, side: u32) {
         fs::create_dir_all(&folder).unwrap();
         for index in 0..per_class {
             let image = RgbImage::from_fn(side, side, |x, y| {
-                let noise = (x * 7 + y * 13 + index * 29) * 2_654_435 % 191;
+                let noise = (x * 7 + y * 13 + index * 29).wrapping_mul(2_654_435) % 191;
                 let mut pixel = [noise as u8; 3];
                 pixel[2 - class] = pixel[2 - class].saturating_add(40);
                 Rgb(pixel)
@@ -308,10 +308,11 @@ fn slow_the_published_resnet_32_has_its_published_error() {
     };
     let place = Place::new();
     let weights = format!("task.weights={}", weights.display());
-    for (out, dataset, root, metric, expected) in [
-        ("binary", "cifar10", &binary, "mcr", 0.0737),
-        ("jpeg", "image-folder", &jpeg, "mcr", 0.1744),
-        ("precision", "image-folder", &jpeg, "aucpr", 0.9087),
+    // Decoders of JPEG may differ by one in a pixel, which decides some images of 10,000.
+    for (out, dataset, root, metric, expected, tolerance) in [
+        ("binary", "cifar10", &binary, "mcr", 0.0737, 1e-9),
+        ("jpeg", "image-folder", &jpeg, "mcr", 0.1744, 5e-4),
+        ("precision", "image-folder", &jpeg, "aucpr", 0.9087, 5e-4),
     ] {
         let dataset = format!("task.dataset={dataset}");
         let root = format!("task.root={}", root.display());
@@ -334,7 +335,7 @@ fn slow_the_published_resnet_32_has_its_published_error() {
         succeeds(command(&place, "run", out, &arguments));
         let found = place.summary(out)["methods"][0]["test"].as_f64().unwrap();
         assert!(
-            (found - expected).abs() < 0.00005 + 1e-9,
+            (found - expected).abs() <= tolerance,
             "{out}: {metric} {found}"
         );
     }
