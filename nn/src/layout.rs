@@ -45,6 +45,7 @@ pub(crate) struct Parameter {
 pub(crate) struct Layout {
     parameters: Vec<Parameter>,
     sites: Vec<Site>,
+    norms: Vec<Norm>,
 }
 
 impl Layout {
@@ -54,6 +55,11 @@ impl Layout {
 
     pub(crate) fn sites(&self) -> &[Site] {
         &self.sites
+    }
+
+    /// The normalisations, one a site, in the same order.
+    pub(crate) fn norms(&self) -> &[Norm] {
+        &self.norms
     }
 
     fn add(&mut self, name: String, shape: &[i64], role: Role) -> usize {
@@ -92,14 +98,16 @@ impl Layout {
             channels: channels as usize,
         });
         let mut part = |part: &str, role| self.add(format!("{name}.{part}"), &[channels], role);
-        Norm {
+        let norm = Norm {
             scale: part("weight", Role::Scale),
             shift: part("bias", Role::Shift),
             mean: part("running_mean", Role::Mean),
             variance: part("running_var", Role::Variance),
             site,
             epsilon,
-        }
+        };
+        self.norms.push(norm);
+        norm
     }
 
     /// A fully connected layer of `[inputs, outputs]`.

@@ -85,7 +85,7 @@ pub trait Network: Send + Sync {
 ///
 /// # Errors
 ///
-/// If weights are missing, unexpected or of another shape: all of them are named.
+/// If weights are missing, unexpected or of another shape: they are named. If a running variance is negative.
 pub fn build(
     name: NetworkName,
     classes: usize,
@@ -220,20 +220,11 @@ impl Network for Frozen {
     fn fold(&self, phi: &Tensor) -> Result<Weights> {
         let film = Film::of(phi, self.sites())?;
         let mut tensors = self.tensors.get();
-        let scales: Vec<usize> = self
-            .layout
-            .parameters()
-            .iter()
-            .enumerate()
-            .filter(|(_, parameter)| parameter.role == Role::Scale)
-            .map(|(index, _)| index)
-            .collect();
-        for (site, scale) in scales.into_iter().enumerate() {
-            // The layout enters the shift of a normalisation right behind its scale.
-            let folded = film.fold(site, &tensors[scale], &tensors[scale + 1])?;
-            let [new_scale, new_shift] = folded;
-            tensors[scale] = new_scale;
-            tensors[scale + 1] = new_shift;
+        for norm in self.layout.norms() {
+            let [scale, shift] =
+                film.fold(norm.site, &tensors[norm.scale], &tensors[norm.shift])?;
+            tensors[norm.scale] = scale;
+            tensors[norm.shift] = shift;
         }
         let names = self
             .layout

@@ -15,7 +15,7 @@ pub(crate) enum Mode<'a> {
     Film(&'a Film<'a>),
     /// The same for a population of `P` adapters, each with its own images: activations are `[P * N, C, H, W]`.
     Population(&'a Film<'a>),
-    /// Statistics of the images at hand, which are noted down as `(index of the mean, mean, unbiased variance)`.
+    /// Statistics of the images at hand, which are noted down: mean and unbiased variance.
     Training(&'a RefCell<Vec<(Norm, Tensor, Tensor)>>),
 }
 

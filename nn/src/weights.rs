@@ -6,7 +6,7 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::layout::Layout;
+use crate::layout::{Layout, Role};
 
 /// What a network saved from `DataParallel` carries in front of every name.
 const WRAPPER: &str = "module.";
@@ -168,6 +168,22 @@ impl Weights {
         })
     }
 
+    /// Refuses what would make every answer NaN.
+    fn check_variances(&self, layout: &Layout, tensors: &[Tensor]) -> Result<()> {
+        for (parameter, tensor) in layout.parameters().iter().zip(tensors) {
+            let negative = parameter.role == Role::Variance
+                && tensor.f_lt(0.0)?.f_any()?.f_int64_value(&[])? != 0;
+            if negative {
+                return Err(Error::data(format!(
+                    "{}: `{}` holds a negative variance",
+                    self.origin, parameter.name
+                ))
+                .hint("the file is damaged, or its names are mixed up"));
+            }
+        }
+        Ok(())
+    }
+
     /// The tensors in the order of a layout; every difference is named.
     pub(crate) fn fit(&self, layout: &Layout, network: &str) -> Result<Vec<Tensor>> {
         let mut missing = Vec::new();
@@ -202,6 +218,7 @@ impl Weights {
         .map(|(what, names)| format!("{} {what}: {}", names.len(), list(&names)))
         .collect();
         if complaints.is_empty() {
+            self.check_variances(layout, &found)?;
             return Ok(found);
         }
         Err(Error::data(format!(

@@ -43,9 +43,7 @@ impl Entry {
             Self::Factorised([even, odd], norm) => {
                 let x = x.f_relu()?;
                 let every_second = |x: &Tensor, first: i64| -> Result<Tensor> {
-                    Ok(x.f_slice(2, first, None, 2)?
-                        .f_slice(3, first, None, 2)?
-                        .f_contiguous()?)
+                    Ok(x.f_slice(2, first, None, 2)?.f_slice(3, first, None, 2)?)
                 };
                 // Behind an odd number of pixels follows one of zeros.
                 let padded = x.f_constant_pad_nd([0, 1, 0, 1])?;

@@ -95,6 +95,20 @@ fn values_that_are_no_numbers_are_named() {
 }
 
 #[test]
+fn a_negative_variance_is_named() {
+    let weights = changed(|name, tensor| {
+        if name == "layer3.0.bn1.running_var" {
+            let _ = tensor.get(2).fill_(-0.1);
+        }
+        Some((name.to_owned(), tensor))
+    });
+    assert_eq!(
+        refused(&weights, 10).to_string(),
+        "weights: `layer3.0.bn1.running_var` holds a negative variance"
+    );
+}
+
+#[test]
 fn files_that_are_no_weights_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights.safetensors");

@@ -45,8 +45,13 @@ fn metrics_need_no_libtorch() {
 
 #[test]
 fn plugins_never_see_the_host() {
-    for plugin in ["metricopt-metrics", "metricopt-tabular", "metricopt-sdk"] {
-        assert!(!depends_on(plugin, "metricopt-host"), "{plugin}");
+    for package in [
+        "metricopt-metrics",
+        "metricopt-tabular",
+        "metricopt-nn",
+        "metricopt-sdk",
+    ] {
+        assert!(!depends_on(package, "metricopt-host"), "{package}");
     }
 }
 

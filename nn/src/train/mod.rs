@@ -1,0 +1,146 @@
+//! Training of all weights from scratch: stochastic gradient descent with momentum, weight decay and a cosine rate.
+
+mod gradient;
+mod trainer;
+
+use metricopt_sdk::tch::{Device, Tensor, no_grad};
+use metricopt_sdk::{Call, Error, Result};
+use rayon::ThreadPool;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::architecture::NetworkName;
+use crate::weights::Weights;
+use trainer::Trainer;
+
+/// Parts of a minibatch on the CPU. Fixed, because normalisation looks at one part at a time: another number would be
+/// another training.
+pub const SHARDS: usize = 4;
+
+/// How a network is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Training {
+    /// Learning rate of the first step; it falls to 0 along half a cosine (Loshchilov and Hutter, ICLR 2017).
+    pub learning_rate: f64,
+    /// Momentum, at least 0 and below 1.
+    pub momentum: f64,
+    /// Weight decay, on all trained weights (He et al., CVPR 2016).
+    pub weight_decay: f64,
+    /// Steps over which the rate rises from 0 before it falls; at most a tenth of all steps.
+    pub warmup_steps: u64,
+}
+
+impl Default for Training {
+    fn default() -> Self {
+        Self {
+            learning_rate: 0.1,
+            momentum: 0.9,
+            weight_decay: 1e-4,
+            warmup_steps: 100,
+        }
+    }
+}
+
+impl Training {
+    /// Complaints about values out of range, one sentence each; `key` stands in front of the names.
+    ///
+    /// ```
+    /// use metricopt_nn::Training;
+    ///
+    /// assert!(Training::default().problems("task.network").is_empty());
+    /// let wrong = Training { momentum: 1.0, ..Training::default() };
+    /// assert_eq!(wrong.problems("task.network"), ["`task.network.momentum` is out of range, expected 0 to below 1"]);
+    /// ```
+    pub fn problems(&self, key: &str) -> Vec<String> {
+        let checks = [
+            (
+                "learning_rate",
+                self.learning_rate > 0.0 && self.learning_rate <= 10.0,
+                "above 0, at most 10",
+            ),
+            (
+                "momentum",
+                (0.0..1.0).contains(&self.momentum),
+                "0 to below 1",
+            ),
+            (
+                "weight_decay",
+                (0.0..=1.0).contains(&self.weight_decay),
+                "0 to 1",
+            ),
+        ];
+        let wrong = checks.into_iter().filter(|(_, fits, _)| !fits);
+        wrong
+            .map(|(name, _, expected)| {
+                format!("`{key}.{name}` is out of range, expected {expected}")
+            })
+            .collect()
+    }
+
+    /// The rate of a step of `steps`.
+    fn rate(&self, step: u64, steps: u64) -> f64 {
+        let warmup = self.warmup_steps.min(steps / 10);
+        if step < warmup {
+            return self.learning_rate * (step + 1) as f64 / warmup as f64;
+        }
+        let done = (step - warmup) as f64 / (steps - warmup) as f64;
+        self.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
+    }
+}
+
+/// What training starts from.
+#[derive(Clone, Copy, Debug)]
+pub struct Start<'a> {
+    /// The network.
+    pub name: NetworkName,
+    /// Number of classes.
+    pub classes: usize,
+    /// Its weights: those of [`initialise`](crate::initialise), or others to go on from.
+    pub weights: &'a Weights,
+    /// Where it is trained.
+    pub device: Device,
+}
+
+/// A minibatch: images f32 `[N, C, H, W]`, normalised, and labels i64 `[N]`.
+pub type Minibatch = (Tensor, Tensor);
+
+/// Trains all weights of a network by cross-entropy and returns them.
+///
+/// `batch` gives the minibatch of a step; each must have the same size or less, and at least one image. `progress` hears
+/// the steps done and the mean loss of the last one.
+///
+/// Each minibatch is cut into [`SHARDS`] parts that run side by side; normalisation uses the statistics of the part
+/// (Hoffer et al., NeurIPS 2017, call it ghost batch normalisation), gradients and statistics are added in order. So the
+/// result does not depend on the number of threads, as long as libtorch uses one thread an operation. On a GPU the
+/// minibatch stays whole.
+///
+/// # Errors
+///
+/// If the weights do not fit, a minibatch is empty, the training diverges, or the user asked to stop.
+pub fn train(
+    start: &Start<'_>,
+    training: &Training,
+    steps: u64,
+    batch: &mut dyn FnMut(u64) -> Result<Minibatch>,
+    progress: &mut dyn FnMut(u64, f64),
+    pool: &ThreadPool,
+    call: &Call<'_>,
+) -> Result<Weights> {
+    let mut trainer = Trainer::new(start)?;
+    for step in 0..steps {
+        call.check()?;
+        let (images, labels) = batch(step)?;
+        let gradient = trainer.gradient(&images, &labels, pool)?;
+        if !gradient.loss.is_finite() {
+            return Err(Error::failed(format!(
+                "training diverged: the loss of step {step} is {}",
+                gradient.loss
+            ))
+            .hint("lower the learning rate"));
+        }
+        no_grad(|| trainer.update(training, training.rate(step, steps), &gradient))?;
+        progress(step + 1, gradient.loss);
+    }
+    trainer.weights()
+}
