@@ -8,6 +8,7 @@ use std::{
     fs::{self, File},
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use metricopt_sdk::{Error, Result};
@@ -20,6 +21,9 @@ const MAGIC: &[u8; 16] = b"metricopt-pixels";
 const VERSION: u64 = 1;
 const HEADER: usize = 16 + 4 * 8;
 const DIGEST: usize = 32;
+
+/// How many files this process has begun to write.
+static WRITTEN: AtomicU64 = AtomicU64::new(0);
 
 /// Pixels of images of one size, `[N, 3, H, W]`.
 #[derive(Debug, PartialEq, Eq)]
@@ -103,8 +107,9 @@ pub(crate) fn write(path: &Path, pixels: &Pixels, count: usize) -> Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(failed)?;
     }
-    // The process id keeps two runs that write the same file apart.
-    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+    // Two runs may write the same file, and so may two seeds of one run.
+    let (process, number) = (std::process::id(), WRITTEN.fetch_add(1, Ordering::Relaxed));
+    let temporary = path.with_extension(format!("{process}-{number}.tmp"));
     let written = File::create(&temporary)
         .and_then(|file| {
             let mut file = BufWriter::new(file);

@@ -151,8 +151,13 @@ fn from_folder(folder: &Path, kind: &Cifar, opening: &Opening<'_>) -> Result<Fil
         ))
     };
     // xz takes a second a file: all files at once.
-    let read = || names.par_iter().map(read).collect::<Result<Files>>();
-    let files = opening.threads()?.install(read)?;
+    let read = || names.par_iter().map(read).collect::<Vec<_>>();
+    // The first error of several, whichever came first.
+    let files = opening
+        .threads()?
+        .install(read)
+        .into_iter()
+        .collect::<Result<Files>>()?;
     (opening.progress)(phase, count, count);
     Ok(files)
 }

@@ -29,9 +29,13 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Picture> {
     } else {
         return Err(Error::data("is no JPEG or PNG file"));
     };
-    // The decoder fills up with grey what a JPEG file lacks.
-    if format == ImageFormat::Jpeg && !is_whole_jpeg(bytes) {
-        return Err(Error::data("the JPEG data is cut off"));
+    // The decoders make do with less: they fill up with grey what a JPEG file lacks.
+    let whole = match format {
+        ImageFormat::Jpeg => is_whole_jpeg(bytes),
+        _ => is_whole_png(bytes),
+    };
+    if !whole {
+        return Err(Error::data("the file is cut off"));
     }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::default();
@@ -87,6 +91,26 @@ fn is_whole_jpeg(bytes: &[u8]) -> bool {
                 position += 2 + usize::from(u16::from_be_bytes([high, low])).max(2);
             }
         }
+    }
+    false
+}
+
+/// Whether a PNG file goes on to its end chunk (ISO 15948, section 5.3).
+fn is_whole_png(bytes: &[u8]) -> bool {
+    const SIGNATURE: usize = 8;
+    // Length and type before the contents of a chunk, checksum behind them.
+    const FRAME: usize = 12;
+    let mut rest = bytes.get(SIGNATURE..).unwrap_or_default();
+    while let Some((head, _)) = rest.split_first_chunk::<8>() {
+        let [a, b, c, d, kind @ ..] = *head;
+        let length = FRAME + u32::from_be_bytes([a, b, c, d]) as usize;
+        let Some(next) = rest.get(length..) else {
+            return false;
+        };
+        if kind == *b"IEND" {
+            return true;
+        }
+        rest = next;
     }
     false
 }

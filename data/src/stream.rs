@@ -18,8 +18,8 @@ const BUFFER: usize = 1 << 17;
 /// Opens a file, whose first bytes tell how it is compressed.
 pub(crate) fn open(path: &Path) -> Result<Box<dyn BufRead + Send>> {
     let file = File::open(path).map_err(|error| unreadable(path, &error))?;
-    let folder = file.metadata().map_err(|error| unreadable(path, &error))?;
-    if folder.is_dir() {
+    let meta = file.metadata().map_err(|error| unreadable(path, &error))?;
+    if meta.is_dir() {
         return Err(Error::data(format!(
             "`{}` is a folder, not a file",
             path.display()

@@ -1,5 +1,10 @@
 //! The built-in digits, and the file of scikit-learn that they come from.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of these tests are tests too"
+)]
+
 use std::{
     fs::File,
     io::Read,

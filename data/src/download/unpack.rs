@@ -47,7 +47,7 @@ pub(super) fn tar(
             room.folder(&name)?;
         } else if kind.is_file() || kind.is_contiguous() {
             room.file(&name, &mut entry, sums)?;
-            progress("unpack", room.bytes, room.limit);
+            room.report(progress);
         } else {
             return Err(refused(&name, "a link or a device"));
         }
@@ -75,7 +75,7 @@ pub(super) fn zip(
             room.folder(&name)?;
         } else if kind == 0 || kind == 0o100_000 {
             room.file(&name, &mut entry, sums)?;
-            progress("unpack", room.bytes, room.limit);
+            room.report(progress);
         } else {
             return Err(refused(&name, "a link or a device"));
         }
@@ -90,6 +90,7 @@ pub(super) fn plain(mut input: File, name: &str, folder: &Path, sums: &mut Sums)
         bytes: 0,
         limit: u64::MAX,
         files: 0,
+        archive: 0,
     };
     room.file(Path::new(name), &mut input, sums)
 }
@@ -128,6 +129,8 @@ struct Room<'a> {
     bytes: u64,
     limit: u64,
     files: u64,
+    /// Length of the archive: about what images unpack to.
+    archive: u64,
 }
 
 impl<'a> Room<'a> {
@@ -142,7 +145,12 @@ impl<'a> Room<'a> {
                 .saturating_mul(LARGEST_RATIO)
                 .saturating_add(ALLOWANCE),
             files: 0,
+            archive: length,
         })
+    }
+
+    fn report(&self, progress: &dyn Fn(&str, u64, u64)) {
+        progress("unpack", self.bytes, self.archive.max(self.bytes));
     }
 
     /// Counts a file or folder.

@@ -96,9 +96,9 @@ pub(crate) fn load(
         opening,
     };
     if listing.packed {
-        assembly.from_tar()?;
+        assembly.read_tar()?;
     } else {
-        assembly.from_folder()?;
+        assembly.read_folder()?;
     }
     let (height, width) = assembly.size.unwrap_or_default();
     let pixels = Pixels {
@@ -151,7 +151,7 @@ enum Source {
 }
 
 impl Assembly<'_> {
-    fn from_folder(&mut self) -> Result<()> {
+    fn read_folder(&mut self) -> Result<()> {
         let all: Vec<usize> = (0..self.files.len()).collect();
         for slots in all.chunks(BATCH) {
             let batch = slots
@@ -164,7 +164,7 @@ impl Assembly<'_> {
         Ok(())
     }
 
-    fn from_tar(&mut self) -> Result<()> {
+    fn read_tar(&mut self) -> Result<()> {
         let root = self.listing.root.as_path();
         let unreadable = |error| stream::unreadable(root, &error);
         let wanted: HashMap<&Path, usize> = self

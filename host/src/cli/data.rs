@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Before the second attempt after one that brought nothing.
 const PAUSE: Duration = Duration::from_secs(1);
 
+const MEGABYTE: u64 = 1_000_000;
+
 /// List, fetch and check the data sets of the catalogue.
 ///
 /// They lie in `METRICOPT_DATA`, or else in `metricopt/data` in your data directory. `METRICOPT_DATA_MIRROR` is the address of a
@@ -170,7 +172,10 @@ impl Fetch {
             mirror: mirror.as_deref(),
             patience: PATIENCE,
             pause: PAUSE,
-            progress: &|phase, done, total| progress.update(phase, done, total),
+            progress: &|phase, done, total| {
+                let name = format!("{phase} (MB)");
+                progress.update(&name, done / MEGABYTE, total.div_ceil(MEGABYTE));
+            },
             say: &|line| progress.say(line),
         };
         for entry in entries {

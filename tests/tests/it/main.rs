@@ -10,6 +10,7 @@ mod classification;
 mod command_line;
 mod compare;
 mod configuration;
+mod data;
 mod determinism;
 mod exec_metric;
 mod interruption;
