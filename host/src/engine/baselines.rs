@@ -3,27 +3,19 @@
 use metricopt_sdk::{Kind, Result, Split};
 
 use super::budget;
+use super::class_weights;
 use super::config::{EngineConfig, EsConfig, EsObjective, FinetuneConfig};
 use super::events::{Event, EventLog, Progress};
 use super::finetune::{Candidate, Method, Outcome, Setting, finetune};
-use super::meter::{Finished, Meter};
+use super::meter::{Finished, LeftOut, Meter};
 use super::observe::Observer;
 use super::threshold;
-
-/// A method of the table that a run goes without.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeftOut {
-    /// The method.
-    pub method: &'static str,
-    /// Why.
-    pub reason: String,
-}
 
 /// What the simple alternatives found.
 pub struct Alternatives {
     /// Their rows of the table.
     pub finished: Vec<Finished>,
-    /// Those that the bound on queries leaves no room for.
+    /// Those that say nothing about this task, or that the bound on queries leaves no room for.
     pub left_out: Vec<LeftOut>,
     /// The way of loss-only at the better of its learning rates, the start first.
     pub loss_only_path: Vec<Vec<f32>>,
@@ -75,12 +67,18 @@ impl Baselines<'_> {
             && self.fits("threshold", thresholds + 1, &mut left_out)
         {
             meter.restart();
-            finished.extend(self.tune_threshold(meter)?);
+            match self.tune_threshold(meter)? {
+                Some(tuned) => finished.push(tuned),
+                None => left_out.push(LeftOut {
+                    method: "threshold",
+                    reason: "the scores are no binary probabilities".to_owned(),
+                }),
+            }
         }
-        let weightings = self.weightings(classes);
+        meter.restart();
+        let weightings = self.weightings(kind, classes)?;
         let queries = weightings.len() as u64 * along_loss;
         if !weightings.is_empty() && self.fits("class-weighted", queries, &mut left_out) {
-            meter.restart();
             let weightings: Vec<&[f32]> = weightings.iter().map(Vec::as_slice).collect();
             let (class_weighted, _) = self.follow_loss("class-weighted", &weightings, log)?;
             finished.push(meter.finish("class-weighted", &class_weighted));
@@ -185,18 +183,18 @@ impl Baselines<'_> {
         Ok((best, best_path))
     }
 
-    /// The class weights to try: each factor on the positive class. Several classes have no such row: weighing each in
-    /// turn would be a search of its own.
-    pub(super) fn weightings(&self, classes: Option<usize>) -> Vec<Vec<f32>> {
+    /// The class weights to try, if the surrogate loss takes any.
+    pub(super) fn weightings(&self, kind: Kind, classes: Option<usize>) -> Result<Vec<Vec<f32>>> {
+        let factors = &self.config.baselines.class_weights;
         match classes {
-            Some(2) => {
-                let factors = &self.config.baselines.class_weights;
-                factors
-                    .iter()
-                    .map(|&factor| vec![1.0, factor as f32])
-                    .collect()
+            Some(2) => Ok(class_weights::of_two(factors)),
+            Some(_) if kind == Kind::Classification && !factors.is_empty() => {
+                let observer = self.observer;
+                let predictions =
+                    observer.classification(&self.pretrained.phi, Split::Validation)?;
+                class_weights::of_several(factors, predictions.view())
             }
-            _ => Vec::new(),
+            _ => Ok(Vec::new()),
         }
     }
 

@@ -430,7 +430,8 @@ impl Default for LearnedConfig {
 pub struct BaselineConfig {
     /// Decision thresholds tried on the validation split, 0 to 100000; 0 switches the row off.
     pub thresholds: usize,
-    /// Weights of the positive (or rarest) class tried in the class-weighted loss; empty switches the row off.
+    /// Weights tried in the class-weighted loss: of the positive class, or of the class recognised worst on validation, with
+    /// the others in between; empty switches the row off.
     pub class_weights: Vec<f64>,
     /// Whether to run plain evolution strategies without loss and value function.
     pub es: bool,

@@ -270,10 +270,11 @@ impl Contest<'_> {
                 }
             }
             Contender::ClassWeighted => {
-                let weightings = baselines.weightings(self.observer.task.describe().classes);
+                let weightings =
+                    baselines.weightings(self.kind, self.observer.task.describe().classes)?;
                 if weightings.is_empty() {
                     return Ok(Err(
-                        "the task has not two classes, or `baselines.class_weights` is empty",
+                        "the loss takes no class weights, no class is harder than another, or `baselines.class_weights` is empty",
                     ));
                 }
                 let weightings: Vec<&[f32]> = weightings.iter().map(Vec::as_slice).collect();

@@ -1,5 +1,6 @@
 //! What a method found and what it cost.
 
+use serde::Serialize;
 use std::ops::AddAssign;
 
 use super::finetune::Candidate;
@@ -19,6 +20,15 @@ pub struct Finished {
     pub queries: u64,
     /// Seconds it took.
     pub seconds: f64,
+}
+
+/// A method of the table that a run goes without.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// Its name in the table.
+    pub method: &'static str,
+    /// Why.
+    pub reason: String,
 }
 
 /// What something cost.

@@ -22,6 +22,7 @@ pub mod baselines;
 pub mod bootstrap;
 pub mod budget;
 pub mod calibrate;
+pub mod class_weights;
 pub mod config;
 pub mod contender;
 pub mod contest;

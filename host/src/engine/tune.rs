@@ -3,14 +3,14 @@
 use metricopt_sdk::{Error, Kind, Result};
 
 use super::acceptance::{Decision, accept};
-use super::baselines::{Baselines, LeftOut};
+use super::baselines::Baselines;
 use super::calibrate::{Calibration, Reference, calibrate};
 use super::config::EngineConfig;
 use super::events::{Event, Progress};
 use super::finetune::{Candidate, Outcome};
 use super::groundwork::{Footing, Groundwork};
 use super::landscape::survey;
-use super::meter::{Cost, Finished, Meter};
+use super::meter::{Cost, Finished, LeftOut, Meter};
 use super::observe::Observer;
 use super::past::Past;
 use super::predictions::Keeper;
@@ -33,6 +33,8 @@ pub struct Reading {
 pub struct Tuned {
     /// The table, in the order of the names above.
     pub methods: Vec<MethodResult>,
+    /// Rows that the table has not: they say nothing about this task, or the bound on queries leaves no room for them.
+    pub left_out: Vec<LeftOut>,
     /// The acceptance test.
     pub decision: Decision,
     /// The adapter to use: the tuned one if it was accepted, else `phi_0`.
@@ -47,8 +49,6 @@ pub struct Tuned {
     pub agreement: Option<Agreement>,
     /// Weight of the value gradient; 0 without a value function.
     pub value_weight: f64,
-    /// Methods that the bound on queries left no room for.
-    pub left_out: Vec<LeftOut>,
     /// Why the predictions along the trajectories were not kept, where they were to be.
     pub not_kept: Option<String>,
     /// Steps of MetricOpt.

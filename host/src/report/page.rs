@@ -118,7 +118,16 @@ fn methods(summary: &Summary) -> String {
             number(method.seconds, 1)
         );
     }
-    html.push_str("</tbody></table></div>");
+    html.push_str("</tbody></table>");
+    for left_out in &summary.left_out {
+        let _ = write!(
+            html,
+            "<p class=\"left-out\">Left out: {} ({}).</p>",
+            escape(&left_out.method),
+            escape(&left_out.reason)
+        );
+    }
+    html.push_str("</div>");
     html.push_str(&forest::forest(summary));
     html.push_str("</div>");
     html

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::text_table::align;
 use crate::engine::acceptance::Decision;
+use crate::engine::meter::LeftOut;
 use crate::engine::stopping::StopReason;
 use crate::engine::tune::{Reading, Tuned};
 
@@ -43,7 +44,7 @@ pub struct Summary {
     queries: QueriesSummary,
     network_evaluations: EvaluationsSummary,
     finetuning: FinetuningSummary,
-    left_out: Vec<LeftOutSummary>,
+    left_out: Vec<LeftOut>,
 }
 
 /// What was taken from an earlier run.
@@ -80,13 +81,6 @@ struct FinetuningSummary {
     steps: usize,
     /// Why it ended before its last step.
     stopped: Option<StopReason>,
-}
-
-/// A method that the bound on queries left no room for.
-#[derive(Clone, Debug, Serialize)]
-struct LeftOutSummary {
-    method: &'static str,
-    reason: String,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -191,14 +185,7 @@ impl Summary {
                 steps: tuned.steps,
                 stopped: tuned.stopped,
             },
-            left_out: tuned
-                .left_out
-                .iter()
-                .map(|left_out| LeftOutSummary {
-                    method: left_out.method,
-                    reason: left_out.reason.clone(),
-                })
-                .collect(),
+            left_out: tuned.left_out.clone(),
             metric,
         }
     }

@@ -77,6 +77,11 @@ impl Counts {
         if self.binary {
             return value(&self.classes[1]);
         }
+        self.mean_of_classes(value)
+    }
+
+    /// The mean of `value` over the classes that occur in labels or decisions.
+    pub(crate) fn mean_of_classes(&self, value: impl Fn(&ClassCounts) -> f64) -> f64 {
         let occur = self
             .classes
             .iter()

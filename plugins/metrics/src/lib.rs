@@ -8,6 +8,11 @@
 //! | `f1` | [`F1`] | decisions | higher |
 //! | `g-mean` | [`GMean`] | decisions | higher |
 //! | `jaccard` | [`Jaccard`] | decisions | higher |
+//! | `macro-recall` | [`MacroRecall`] | decisions | higher |
+//! | `worst-class-error` | [`WorstClassError`] | decisions | lower |
+//! | `fbeta` | [`Fbeta`] | decisions | higher |
+//! | `cohen-kappa` | [`CohenKappa`] | decisions | higher |
+//! | `top-k-error` | [`TopKError`] | order within a sample | lower |
 //! | `mcc` | [`Mcc`] | decisions | higher |
 //! | `auroc` | [`Auroc`] | ranking | higher |
 //! | `aucpr` | [`Aucpr`] | ranking | higher |
@@ -47,13 +52,16 @@ mod aucpr;
 mod auroc;
 mod balanced_error;
 mod brier;
+mod cohen_kappa;
 mod counts;
 mod detection;
 mod ece;
 mod f1;
+mod fbeta;
 mod g_mean;
 mod jaccard;
 mod log_loss;
+mod macro_recall;
 mod mcc;
 mod mcr;
 mod precision_at_recall;
@@ -61,22 +69,29 @@ mod probabilities;
 mod ranking;
 mod recall_at_precision;
 mod retrieval;
+mod top_k_error;
+mod worst_class_error;
 
 pub use accuracy::Accuracy;
 pub use aucpr::Aucpr;
 pub use auroc::Auroc;
 pub use balanced_error::BalancedError;
 pub use brier::Brier;
+pub use cohen_kappa::{CohenKappa, Weights};
 pub use detection::{
     Areas, AverageRecall, ClassCurve, ClassValue, CocoMap, Interpolation, Ties, VocMap,
 };
 pub use ece::Ece;
 pub use f1::F1;
+pub use fbeta::{Average, Fbeta};
 pub use g_mean::GMean;
 pub use jaccard::Jaccard;
 pub use log_loss::LogLoss;
+pub use macro_recall::MacroRecall;
 pub use mcc::Mcc;
 pub use mcr::Mcr;
 pub use precision_at_recall::PrecisionAtRecall;
 pub use recall_at_precision::RecallAtPrecision;
 pub use retrieval::{Distance, MapAtR, Mrr, Ndcg, RPrecision, RecallAtK};
+pub use top_k_error::TopKError;
+pub use worst_class_error::WorstClassError;

@@ -7,6 +7,7 @@
 mod bad_input;
 mod browser;
 mod check_metric;
+mod classification;
 mod command_line;
 mod compare;
 mod comparison_page;

@@ -24,7 +24,7 @@ fn without_seconds(mut summary: Value) -> Value {
 }
 
 #[track_caller]
-fn assert_same(place: &Place, run: &str, reference: &str) {
+pub(crate) fn assert_same(place: &Place, run: &str, reference: &str) {
     assert_eq!(place.files(run), place.files(reference));
     assert_eq!(
         without_seconds(place.summary(run)).to_string(),
@@ -43,7 +43,7 @@ fn assert_same(place: &Place, run: &str, reference: &str) {
 }
 
 /// Starts a command and kills it after a while, unless it ends before; whether it ended by itself.
-fn killed_after(command: &assert_cmd::Command, delay: Duration) -> bool {
+pub(crate) fn killed_after(command: &assert_cmd::Command, delay: Duration) -> bool {
     let mut spawned = Command::new(command.get_program());
     spawned.args(command.get_args());
     for (variable, value) in command.get_envs() {

@@ -37,6 +37,17 @@ fn nothing_positive_and_nothing_decided_positive() {
         ("g-mean", json!({}), 1.0),
         ("jaccard", json!({}), 0.0),
         ("mcc", json!({}), 0.0),
+        ("macro-recall", json!({}), 1.0),
+        ("worst-class-error", json!({}), 0.0),
+        ("cohen-kappa", json!({}), 0.0),
+        ("cohen-kappa", json!({"weights": "linear"}), 0.0),
+        ("cohen-kappa", json!({"weights": "quadratic"}), 0.0),
+        ("fbeta", json!({}), 0.0),
+        ("fbeta", json!({"beta": 0.0}), 0.0),
+        ("fbeta", json!({"average": "macro"}), 1.0),
+        ("fbeta", json!({"average": "micro"}), 1.0),
+        ("fbeta", json!({"average": "weighted"}), 1.0),
+        ("top-k-error", json!({}), 0.0),
         ("log-loss", json!({}), -0.75_f64.ln() / 2.0),
         ("brier", json!({}), 0.0625 / 2.0),
         ("ece", json!({}), 0.25 / 2.0),
@@ -120,6 +131,21 @@ fn classes_without_a_label() {
         ("f1", json!({}), (1.0 + 2.0 / 3.0 + 0.0) / 3.0),
         ("jaccard", json!({}), (1.0 + 0.5 + 0.0) / 3.0),
         ("balanced-error", json!({}), 0.25),
+        ("macro-recall", json!({}), 0.75),
+        ("worst-class-error", json!({}), 0.5),
+        ("fbeta", json!({"beta": 1.0}), (1.0 + 2.0 / 3.0 + 0.0) / 3.0),
+        (
+            "fbeta",
+            json!({"beta": 1.0, "average": "weighted"}),
+            (1.0 + 2.0 * (2.0 / 3.0)) / 3.0,
+        ),
+        ("cohen-kappa", json!({}), 1.0 - 3.0 / 6.0),
+        ("cohen-kappa", json!({"weights": "linear"}), 1.0 - 3.0 / 7.0),
+        (
+            "cohen-kappa",
+            json!({"weights": "quadratic"}),
+            1.0 - 3.0 / 9.0,
+        ),
         ("g-mean", json!({}), 0.5_f64.sqrt()),
         ("auroc", json!({}), (1.0 + 0.75) / 2.0),
         ("aucpr", json!({}), (1.0 + 0.5 + 0.5 * 2.0 / 3.0) / 2.0),
@@ -201,6 +227,21 @@ fn configurations_out_of_range() {
             json!({"bins": 10_001}),
             "`bins` is 10001, expected 1 to 10000",
         ),
+        (
+            "fbeta",
+            json!({"beta": -1.0}),
+            "`beta` is -1, expected 0 to 1000",
+        ),
+        (
+            "top-k-error",
+            json!({"k": 0}),
+            "`k` is 0, expected 1 to 1000000",
+        ),
+        (
+            "cohen-kappa",
+            json!({"weights": "cubic"}),
+            "`weights`: unknown variant `cubic`, expected one of `none`, `linear`, `quadratic`",
+        ),
     ];
     for (name, config, message) in cases {
         let error = evaluate(name, &config, &input).unwrap_err();
@@ -213,4 +254,19 @@ fn configurations_out_of_range() {
         let error = evaluate(&entry.name, &json!({"unheard-of": 1}), &input).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Configuration, "{}", entry.name);
     }
+}
+
+#[test]
+fn as_many_guesses_as_classes_say_nothing() {
+    let input = several(&[0.5, 0.25, 0.25], &[1], 3);
+    let error = evaluate("top-k-error", &json!({"k": 3}), &input).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.to_string().as_str()),
+        (
+            ErrorKind::Undefined,
+            "the label is always among the first 3 of 3 classes"
+        )
+    );
+    let error = evaluate("top-k-error", &json!({"k": 2}), &binary(&[0.5], &[1])).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Undefined);
 }

@@ -11,6 +11,11 @@
 //! | `f1` | `f1_score(L, D, average=avg)` |
 //! | `jaccard` | `jaccard_score(L, D, average=avg)` |
 //! | `g-mean` | `prod(recall_score(L, D, average=None)) ** (1 / C)` |
+//! | `macro-recall` | `recall_score(L, D, average="macro")` |
+//! | `worst-class-error` | `1 - recall_score(L, D, average=None).min()` |
+//! | `fbeta` | `fbeta_score(L, D, beta=beta, average=average)`, `"binary"` or `"macro"` for `auto` |
+//! | `cohen-kappa` | `cohen_kappa_score(L, D, weights=weights)` |
+//! | `top-k-error` | `1 - top_k_accuracy_score(C-1-L, S[:, ::-1], k=k)`: reversed, since it ranks the last of equals first |
 //! | `mcc` | `matthews_corrcoef(L, D)` |
 //! | `auroc` | `roc_auc_score(L, S)`, with `multi_class="ovr", average="macro"` |
 //! | `aucpr` | `average_precision_score(L, S)`, of `label_binarize(L)` with `average="macro"` |
@@ -35,6 +40,54 @@ fn binary_without_many_ties() {
         ("jaccard", json!({}), 0.34767025089605735),
         ("g-mean", json!({}), 0.6433813720966332),
         ("mcc", json!({}), 0.2623997100653878),
+        ("macro-recall", json!({}), 0.6436464221751284),
+        ("worst-class-error", json!({}), 0.3748231966053748),
+        (
+            "cohen-kappa",
+            json!({"weights": "none"}),
+            0.24641737711841594,
+        ),
+        (
+            "cohen-kappa",
+            json!({"weights": "linear"}),
+            0.24641737711841594,
+        ),
+        (
+            "cohen-kappa",
+            json!({"weights": "quadratic"}),
+            0.24641737711841594,
+        ),
+        (
+            "fbeta",
+            json!({"beta": 0.5, "average": "macro"}),
+            0.6126897978341913,
+        ),
+        ("fbeta", json!({"beta": 0.5, "average": "micro"}), 0.636),
+        (
+            "fbeta",
+            json!({"beta": 0.5, "average": "weighted"}),
+            0.6777196071107734,
+        ),
+        (
+            "fbeta",
+            json!({"beta": 0.5, "average": "auto"}),
+            0.4556129638327853,
+        ),
+        (
+            "fbeta",
+            json!({"beta": 2.0, "average": "macro"}),
+            0.6253540822579151,
+        ),
+        (
+            "fbeta",
+            json!({"beta": 2.0, "average": "weighted"}),
+            0.6380336275548747,
+        ),
+        (
+            "fbeta",
+            json!({"beta": 2.0, "average": "auto"}),
+            0.5947271612507664,
+        ),
         ("auroc", json!({}), 0.73445035264131),
         ("aucpr", json!({}), 0.609200173657557),
         (
@@ -76,6 +129,54 @@ fn binary_with_many_ties() {
         ("jaccard", json!({}), 0.3381818181818182),
         ("g-mean", json!({}), 0.6347044897035775),
         ("mcc", json!({}), 0.24731543185357358),
+        ("macro-recall", json!({}), 0.6347122235070313),
+        ("worst-class-error", json!({}), 0.368421052631579),
+        (
+            "cohen-kappa",
+            json!({"weights": "none"}),
+            0.23522422742414484,
+        ),
+        (
+            "cohen-kappa",
+            json!({"weights": "linear"}),
+            0.23522422742414484,
+        ),
+        (
+            "cohen-kappa",
+            json!({"weights": "quadratic"}),
+            0.23522422742414484,
+        ),
+        (
+            "fbeta",
+            json!({"beta": 0.5, "average": "macro"}),
+            0.6083915295926394,
+        ),
+        ("fbeta", json!({"beta": 0.5, "average": "micro"}), 0.636),
+        (
+            "fbeta",
+            json!({"beta": 0.5, "average": "weighted"}),
+            0.6729369296917588,
+        ),
+        (
+            "fbeta",
+            json!({"beta": 0.5, "average": "auto"}),
+            0.4513467604950255,
+        ),
+        (
+            "fbeta",
+            json!({"beta": 2.0, "average": "macro"}),
+            0.6199166633141359,
+        ),
+        (
+            "fbeta",
+            json!({"beta": 2.0, "average": "weighted"}),
+            0.6386851226494288,
+        ),
+        (
+            "fbeta",
+            json!({"beta": 2.0, "average": "auto"}),
+            0.5742513121333745,
+        ),
         ("auroc", json!({}), 0.7303343003493049),
         ("aucpr", json!({}), 0.5950669623768717),
         ("precision-at-recall", json!({"recall": 0.5}), 0.465625),
@@ -113,6 +214,52 @@ fn several_classes() {
         ("jaccard", json!({}), 0.3049719766035658),
         ("g-mean", json!({}), 0.4673752087148921),
         ("mcc", json!({}), 0.33439660603892934),
+        ("macro-recall", json!({}), 0.467669120109365),
+        ("worst-class-error", json!({}), 0.5592105263157895),
+        ("cohen-kappa", json!({"weights": "none"}), 0.334216230569502),
+        (
+            "cohen-kappa",
+            json!({"weights": "linear"}),
+            0.3360310485322149,
+        ),
+        (
+            "cohen-kappa",
+            json!({"weights": "quadratic"}),
+            0.33492146564294034,
+        ),
+        (
+            "fbeta",
+            json!({"beta": 0.5, "average": "auto"}),
+            0.46751239740803807,
+        ),
+        (
+            "fbeta",
+            json!({"beta": 0.5, "average": "macro"}),
+            0.46751239740803807,
+        ),
+        (
+            "fbeta",
+            json!({"beta": 0.5, "average": "micro"}),
+            0.4673333333333333,
+        ),
+        (
+            "fbeta",
+            json!({"beta": 0.5, "average": "weighted"}),
+            0.46803899177649744,
+        ),
+        (
+            "fbeta",
+            json!({"beta": 2.0, "average": "macro"}),
+            0.4673944380714919,
+        ),
+        (
+            "fbeta",
+            json!({"beta": 2.0, "average": "weighted"}),
+            0.46727547108411416,
+        ),
+        ("top-k-error", json!({"k": 1}), 0.5326666666666666),
+        ("top-k-error", json!({"k": 2}), 0.33399999999999996),
+        ("top-k-error", json!({"k": 3}), 0.15533333333333332),
         ("auroc", json!({}), 0.756365812594055),
         ("aucpr", json!({}), 0.45013830094492946),
         (

@@ -19,6 +19,15 @@ fn binary_scores() {
         ("g-mean", json!({}), 3.0 / 4.0),
         ("jaccard", json!({}), 3.0 / 5.0),
         ("mcc", json!({}), (9.0 - 1.0) / 16.0),
+        ("macro-recall", json!({}), 3.0 / 4.0),
+        ("worst-class-error", json!({}), 1.0 / 4.0),
+        (
+            "fbeta",
+            json!({"beta": 3.0}),
+            10.0 * 3.0 / (4.0 + 9.0 * 4.0),
+        ),
+        ("cohen-kappa", json!({}), 1.0 - (2.0 / 8.0) / (4.0 / 8.0)),
+        ("top-k-error", json!({}), 2.0 / 8.0),
         ("auroc", json!({}), (4.0 + 4.0 + 3.0 + 2.0) / 16.0),
         (
             "aucpr",
@@ -70,6 +79,27 @@ fn several_classes() {
             (2.0 / 3.0 + 1.0 / 3.0 + 1.0 / 2.0) / 3.0,
         ),
         ("mcc", json!({}), (24.0 - 12.0) / f64::sqrt(22.0 * 24.0)),
+        ("macro-recall", json!({}), (1.0 + 0.5 + 0.5) / 3.0),
+        ("worst-class-error", json!({}), 1.0 / 2.0),
+        (
+            "fbeta",
+            json!({}),
+            (10.0 / (3.0 + 8.0) + 5.0 / (2.0 + 8.0) + 5.0 / (1.0 + 8.0)) / 3.0,
+        ),
+        // Both misses are between neighbours; by chance 24 of 36 pairs differ, 8 of them by two.
+        ("cohen-kappa", json!({}), 1.0 - 2.0 * 6.0 / 24.0),
+        (
+            "cohen-kappa",
+            json!({"weights": "linear"}),
+            1.0 - 2.0 * 6.0 / 32.0,
+        ),
+        (
+            "cohen-kappa",
+            json!({"weights": "quadratic"}),
+            1.0 - 2.0 * 6.0 / 48.0,
+        ),
+        ("top-k-error", json!({"k": 1}), 2.0 / 6.0),
+        ("top-k-error", json!({"k": 2}), 1.0 / 6.0),
         (
             "auroc",
             json!({}),

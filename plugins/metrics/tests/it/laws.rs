@@ -69,6 +69,12 @@ fn other_options() {
         ("coco-map", json!({"iou": 0.5})),
         ("coco-map", json!({"iou": 0.75, "max_detections": 2})),
         ("average-recall", json!({"max_detections": 1})),
+        ("cohen-kappa", json!({"weights": "linear"})),
+        ("cohen-kappa", json!({"weights": "quadratic"})),
+        ("fbeta", json!({"beta": 0.0})),
+        ("fbeta", json!({"beta": 0.5, "average": "macro"})),
+        ("fbeta", json!({"average": "micro"})),
+        ("fbeta", json!({"average": "weighted"})),
     ];
     for (name, config) in configurations {
         check(name, &config, &Options::default()).assert();

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::support::{loaded, metrics};
 
-const NAMES: [&str; 22] = [
+const NAMES: [&str; 27] = [
     "accuracy",
     "aucpr",
     "auroc",
@@ -12,11 +12,14 @@ const NAMES: [&str; 22] = [
     "balanced-error",
     "brier",
     "coco-map",
+    "cohen-kappa",
     "ece",
     "f1",
+    "fbeta",
     "g-mean",
     "jaccard",
     "log-loss",
+    "macro-recall",
     "map-at-r",
     "mcc",
     "mcr",
@@ -26,7 +29,9 @@ const NAMES: [&str; 22] = [
     "r-precision",
     "recall-at-k",
     "recall-at-precision",
+    "top-k-error",
     "voc-map",
+    "worst-class-error",
 ];
 
 const OF_RETRIEVAL: [&str; 5] = ["map-at-r", "mrr", "ndcg", "r-precision", "recall-at-k"];

@@ -139,6 +139,21 @@ fn assert_ranked_by_definition(input: &OwnedClassification) {
     }
 }
 
+/// Mean weight of the confusions, and what it would be by chance: over all pairs of a label and a decision.
+fn confusion(input: &OwnedClassification, weight: fn(f64) -> f64) -> (f64, f64) {
+    let labels = input.view().labels();
+    let decisions: Vec<_> = input.view().decisions().unwrap().collect();
+    let weight = |label: i64, decision: usize| weight((label as f64 - decision as f64).abs());
+    let samples = labels.len() as f64;
+    let paired = labels.iter().zip(&decisions);
+    let observed: f64 = paired.map(|(l, d)| weight(*l, *d)).sum();
+    let crossed = labels
+        .iter()
+        .flat_map(|l| decisions.iter().map(move |d| (l, d)));
+    let expected: f64 = crossed.map(|(l, d)| weight(*l, *d)).sum();
+    (observed / samples, expected / (samples * samples))
+}
+
 proptest! {
     #[test]
     fn rankings_follow_their_definitions(input in margins()) {
@@ -188,6 +203,18 @@ proptest! {
     fn metrics_agree_with_each_other(input in probabilities()) {
         let value = |name| defined(name, &input).unwrap();
         assert_close(value("mcr"), 1.0 - value("accuracy"), 1e-15, "mcr");
+        assert_close(value("top-k-error"), value("mcr"), 1e-15, "top-k-error");
+        assert_close(value("macro-recall"), 1.0 - value("balanced-error"), 1e-15, "macro-recall");
+        prop_assert!(value("worst-class-error") >= value("balanced-error") - 1e-12);
+        let with = |name, config| evaluate(name, &config, &input).unwrap();
+        assert_close(with("fbeta", json!({"beta": 1.0})), value("f1"), 1e-12, "fbeta");
+        assert_close(with("fbeta", json!({"average": "micro"})), value("accuracy"), 1e-12, "fbeta");
+        let (observed, expected) = confusion(&input, |distance| distance * distance);
+        let kappa = with("cohen-kappa", json!({"weights": "quadratic"}));
+        assert_close(kappa, if expected > 0.0 { 1.0 - observed / expected } else { 0.0 }, 1e-12, "cohen-kappa");
+        let (observed, expected) = confusion(&input, |distance| distance);
+        let kappa = with("cohen-kappa", json!({"weights": "linear"}));
+        assert_close(kappa, if expected > 0.0 { 1.0 - observed / expected } else { 0.0 }, 1e-12, "cohen-kappa");
         prop_assert!(value("g-mean") <= 1.0 - value("balanced-error") + 1e-12);
         if input.view().is_binary() {
             assert_close(value("jaccard"), value("f1") / (2.0 - value("f1")), 1e-12, "jaccard");

@@ -1,0 +1,192 @@
+//! The images of a split, ready for the network.
+
+use metricopt_data::{Augmentation, Images};
+use metricopt_nn::Network;
+use metricopt_sdk::tch::{Device, Tensor, no_grad};
+use metricopt_sdk::{Call, Result};
+use rayon::prelude::*;
+
+use crate::pixels::Pixels;
+
+/// Values in front of the first FiLM site that a block of images should not exceed: 4 MB, so that what a thread works on
+/// stays in cache.
+const BLOCK_VALUES: usize = 1 << 20;
+
+/// Most images of a block: more gain nothing where the images are small.
+const MAX_BLOCK: usize = 256;
+
+/// A frozen network and what comes before it.
+pub(crate) struct Entrance {
+    pub(crate) network: Box<dyn Network>,
+    pub(crate) pixels: Pixels,
+    pub(crate) device: Device,
+    /// `[channels, height, width]` in front of the first FiLM site.
+    stem: [usize; 3],
+}
+
+impl Entrance {
+    /// Tries the network with one black image.
+    ///
+    /// # Errors
+    ///
+    /// If the images are too small for the network.
+    pub(crate) fn new(network: Box<dyn Network>, pixels: Pixels, device: Device) -> Result<Self> {
+        let black = vec![0; pixels.shape().iter().product()];
+        let size = no_grad(|| -> Result<Vec<i64>> {
+            let stem = network.stem(&pixels.tensor(&black)?.f_to_device(device)?)?;
+            drop(network.plain_logits(&stem)?);
+            Ok(stem.size())
+        })?;
+        let extent = |axis: usize| size.get(axis).map_or(0, |&extent| extent as usize);
+        Ok(Self {
+            network,
+            pixels,
+            device,
+            stem: [1, 2, 3].map(extent),
+        })
+    }
+
+    /// Number of values in front of the first FiLM site for one image.
+    pub(crate) fn stem_values(&self) -> usize {
+        self.stem.iter().product()
+    }
+
+    /// Number of images that are worked on at once: it follows from the kind of images alone, so that results do not depend
+    /// on threads.
+    pub(crate) fn block(&self) -> usize {
+        (BLOCK_VALUES / self.stem_values().max(1)).clamp(1, MAX_BLOCK)
+    }
+
+    fn stem_of(&self, bytes: &[u8]) -> Result<Tensor> {
+        let images = self.pixels.tensor(bytes)?.f_to_device(self.device)?;
+        self.network.stem(&images)
+    }
+}
+
+/// One split.
+pub(crate) struct Part {
+    images: Images,
+    /// Activations in front of the first FiLM site, row-major `[N, height, width, channels]`, where they are kept.
+    stems: Option<Vec<f32>>,
+}
+
+impl Part {
+    /// Without any activations.
+    pub(crate) fn new(images: Images) -> Self {
+        Self {
+            images,
+            stems: None,
+        }
+    }
+
+    /// The images.
+    pub(crate) fn images(&self) -> &Images {
+        &self.images
+    }
+
+    /// The labels of some rows.
+    pub(crate) fn labels(&self, rows: &[u32]) -> Vec<i64> {
+        rows.iter()
+            .map(|&row| self.images.labels[row as usize])
+            .collect()
+    }
+
+    /// Computes the activations of all images and keeps them; blocks are shared out among the threads of `pool`.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch, or that the user asked to stop.
+    pub(crate) fn keep_stems(
+        &mut self,
+        entrance: &Entrance,
+        pool: &rayon::ThreadPool,
+        call: &Call<'_>,
+    ) -> Result<()> {
+        let rows: Vec<u32> = (0..self.images.len() as u32).collect();
+        let of_block = |rows: &[u32]| -> Result<Vec<f32>> {
+            call.check()?;
+            let stem = no_grad(|| self.stem(entrance, rows))?;
+            let inner = stem.f_permute([0, 2, 3, 1])?.f_to_device(Device::Cpu)?;
+            Ok(Vec::try_from(inner.f_contiguous()?.f_reshape([-1])?)?)
+        };
+        let blocks: Result<Vec<Vec<f32>>> =
+            pool.install(|| rows.par_chunks(entrance.block()).map(of_block).collect());
+        self.stems = Some(blocks?.concat());
+        Ok(())
+    }
+
+    /// Activations in front of the first FiLM site, f32 `[n, channels, height, width]`.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch, or if there is no image of a row.
+    pub(crate) fn stem(&self, entrance: &Entrance, rows: &[u32]) -> Result<Tensor> {
+        let Some(stems) = &self.stems else {
+            return entrance.stem_of(&self.images.gather(rows)?.pixels);
+        };
+        let values = entrance.stem_values();
+        let contiguous = rows.windows(2).all(|pair| pair[1] == pair[0] + 1);
+        let tensor = match rows.first() {
+            Some(&first) if contiguous => {
+                let first = first as usize * values;
+                Tensor::f_from_slice(&stems[first..first + rows.len() * values])?
+            }
+            _ => {
+                let mut gathered = Vec::with_capacity(rows.len() * values);
+                for &row in rows {
+                    gathered.extend_from_slice(&stems[row as usize * values..][..values]);
+                }
+                Tensor::f_from_slice(&gathered)?
+            }
+        };
+        let [channels, height, width] = entrance.stem.map(|extent| extent as i64);
+        Ok(tensor
+            .f_view([rows.len() as i64, height, width, channels])?
+            .f_permute([0, 3, 1, 2])?
+            .f_to_device(entrance.device)?)
+    }
+
+    /// The same of images that are changed at random: the change of the image at place `first + i` of a minibatch follows
+    /// from `seed`, `step` and that place.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch, or if there is no image of a row.
+    pub(crate) fn augmented_stem(
+        &self,
+        entrance: &Entrance,
+        rows: &[u32],
+        augmentation: &Augmentation,
+        (seed, step, first): (u64, u64, usize),
+    ) -> Result<Tensor> {
+        let mut bytes = self.images.gather(rows)?.pixels;
+        augment(
+            &mut bytes,
+            entrance.pixels.shape(),
+            augmentation,
+            (seed, step, first),
+        )?;
+        entrance.stem_of(&bytes)
+    }
+}
+
+/// Changes the images of a minibatch from place `first` on.
+///
+/// # Errors
+///
+/// If the bytes are no whole number of images.
+pub(crate) fn augment(
+    bytes: &mut [u8],
+    shape: [usize; 3],
+    augmentation: &Augmentation,
+    (seed, step, first): (u64, u64, usize),
+) -> Result<()> {
+    let length = shape.iter().product::<usize>();
+    let mut original = Vec::with_capacity(length);
+    for (place, image) in (first as u64..).zip(bytes.chunks_mut(length.max(1))) {
+        original.clear();
+        original.extend_from_slice(image);
+        augmentation.apply(&original, shape, (seed, step, place), image)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! From bytes to what a network takes.
+
+use metricopt_data::{Images, Normalisation};
+use metricopt_nn::Input;
+use metricopt_sdk::tch::Tensor;
+use metricopt_sdk::{Error, Result};
+
+/// Normalises images as a network expects them.
+pub(crate) struct Pixels {
+    normalisation: Normalisation,
+    /// `[channels, height, width]` of the bytes.
+    shape: [usize; 3],
+}
+
+impl Pixels {
+    /// For images of this kind. Grey images become the same in every channel.
+    ///
+    /// # Errors
+    ///
+    /// If the network cannot take their colours.
+    pub(crate) fn new(input: &Input, images: &Images, network: &str) -> Result<Self> {
+        if images.channels != 1 && images.channels != input.channels {
+            return Err(Error::configuration(format!(
+                "`{network}` takes images of {} channel, and these have {}",
+                input.channels, images.channels
+            ))
+            .hint("choose a network for colour images with `task.network`, such as `resnet20`"));
+        }
+        Ok(Self {
+            normalisation: Normalisation::new(&input.mean, &input.std)?,
+            shape: [images.channels, images.height, images.width],
+        })
+    }
+
+    /// `[channels, height, width]` of the bytes.
+    pub(crate) fn shape(&self) -> [usize; 3] {
+        self.shape
+    }
+
+    /// Images f32 `[N, C, H, W]` of bytes `[N, c, H, W]`.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch, or if the bytes are no whole number of images.
+    pub(crate) fn tensor(&self, bytes: &[u8]) -> Result<Tensor> {
+        let [channels, height, width] = self.shape;
+        let (outputs, area) = (self.normalisation.channels(), height * width);
+        let repeated: Vec<u8>;
+        let bytes = if channels == outputs {
+            bytes
+        } else {
+            let planes = bytes.chunks_exact(area.max(1));
+            repeated = planes
+                .flat_map(|plane| std::iter::repeat_n(plane, outputs).flatten().copied())
+                .collect();
+            &repeated
+        };
+        let mut values = vec![0.0; bytes.len()];
+        self.normalisation.apply(bytes, area, &mut values)?;
+        let shape = [outputs, height, width].map(|extent| extent as i64);
+        Ok(Tensor::f_from_slice(&values)?.f_view([-1, shape[0], shape[1], shape[2]])?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pixels(channels: usize, mean: &[f32], std: &[f32]) -> Result<Pixels> {
+        let images = Images {
+            pixels: Vec::new(),
+            channels,
+            height: 1,
+            width: 2,
+            labels: Vec::new(),
+            classes: Vec::new(),
+        };
+        let input = Input {
+            height: 1,
+            width: 2,
+            channels: mean.len(),
+            mean: mean.to_vec(),
+            std: std.to_vec(),
+        };
+        Pixels::new(&input, &images, "resnet20")
+    }
+
+    #[test]
+    fn each_channel_has_its_own_scale() {
+        let pixels = pixels(2, &[0.0, 0.5], &[1.0, 0.5]).unwrap();
+        let tensor = pixels.tensor(&[0, 255, 0, 255, 255, 0, 255, 0]).unwrap();
+        assert_eq!(tensor.size(), [2, 2, 1, 2]);
+        let values = Vec::<f32>::try_from(tensor.view([-1])).unwrap();
+        assert_eq!(values, [0.0, 1.0, -1.0, 1.0, 1.0, 0.0, 1.0, -1.0]);
+    }
+
+    #[test]
+    fn grey_goes_into_every_channel_and_colour_not_into_one() {
+        let tensor = pixels(1, &[0.0; 3], &[1.0; 3]).unwrap().tensor(&[0, 255]);
+        let values = Vec::<f32>::try_from(tensor.unwrap().view([-1])).unwrap();
+        assert_eq!(values, [0.0, 1.0, 0.0, 1.0, 0.0, 1.0]);
+        let error = pixels(3, &[0.0], &[1.0]).err().unwrap();
+        assert!(error.to_string().contains("images of 1 channel"), "{error}");
+    }
+}
