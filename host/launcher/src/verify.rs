@@ -51,6 +51,9 @@ const STEPS: [Step; 6] = [
             "--bins",
             "--tests",
             "--examples",
+            // With the slow ones, which a plain `cargo test` leaves out.
+            "--",
+            "--include-ignored",
         ],
         flags: Flags::NONE,
         needs: None,

@@ -47,9 +47,9 @@ pub struct Summary {
     pub seed: u64,
     /// The rows of the table, the pre-trained network first.
     pub methods: Vec<Method>,
-    /// Methods that say nothing about the task.
+    /// What there is to say beside the table, a line each.
     #[serde(default)]
-    pub left_out: Vec<LeftOut>,
+    pub remarks: Vec<String>,
     /// Whether the tuned adapter was kept.
     pub accepted: bool,
     /// The result in one sentence.
@@ -88,15 +88,6 @@ pub struct Method {
     pub queries: u64,
     /// Wall-clock seconds.
     pub seconds: f64,
-}
-
-/// A method of the table that the run went without.
-#[derive(Clone, Debug, Deserialize)]
-pub struct LeftOut {
-    /// Its name.
-    pub method: String,
-    /// Why.
-    pub reason: String,
 }
 
 /// Agreement on held-out trajectories.

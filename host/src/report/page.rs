@@ -119,13 +119,8 @@ fn methods(summary: &Summary) -> String {
         );
     }
     html.push_str("</tbody></table>");
-    for left_out in &summary.left_out {
-        let _ = write!(
-            html,
-            "<p class=\"left-out\">Left out: {} ({}).</p>",
-            escape(&left_out.method),
-            escape(&left_out.reason)
-        );
+    for remark in &summary.remarks {
+        let _ = write!(html, "<p class=\"remark\">{}</p>", escape(remark));
     }
     html.push_str("</div>");
     html.push_str(&forest::forest(summary));
@@ -179,7 +174,9 @@ fn facts(run: &Run) -> String {
                 escape(config)
             );
         }
-        None => html.push_str("<p class=\"left-out\">Left out: there is no <code>config.toml</code> in the run directory.</p>"),
+        None => html.push_str(
+            "<p class=\"left-out\">Left out: there is no <code>config.toml</code> in the run directory.</p>",
+        ),
     }
     html.push_str("</section>");
     html

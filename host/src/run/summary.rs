@@ -45,6 +45,8 @@ pub struct Summary {
     network_evaluations: EvaluationsSummary,
     finetuning: FinetuningSummary,
     left_out: Vec<LeftOut>,
+    /// What the table has to say beside its rows, a line each.
+    remarks: Vec<String>,
 }
 
 /// What was taken from an earlier run.
@@ -81,6 +83,8 @@ struct FinetuningSummary {
     steps: usize,
     /// Why it ended before its last step.
     stopped: Option<StopReason>,
+    /// Whether the last step was the best.
+    still_improving: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -138,7 +142,7 @@ impl Summary {
             validation: reading.validation,
             test: reading.test,
         };
-        Self {
+        let mut summary = Self {
             version: VERSION,
             plugin: plugin.to_owned(),
             task: task.to_owned(),
@@ -184,10 +188,14 @@ impl Summary {
             finetuning: FinetuningSummary {
                 steps: tuned.steps,
                 stopped: tuned.stopped,
+                still_improving: tuned.decision.accepted && tuned.best == tuned.last,
             },
             left_out: tuned.left_out.clone(),
             metric,
-        }
+            remarks: Vec::new(),
+        };
+        summary.remarks = summary.remarks();
+        summary
     }
 
     /// The table with its verdict, for the terminal.
@@ -225,19 +233,24 @@ impl Summary {
             Direction::Minimise => "lower is better",
             Direction::Maximise => "higher is better",
         };
+        let remarks: String = self
+            .remarks
+            .iter()
+            .map(|line| format!("{line}\n"))
+            .collect();
         format!(
             "{} ({aim}), task {}, seed {}\n\n{}\n{}{}",
             self.metric.name,
             self.task,
             self.seed,
             align(&rows),
-            self.remarks(),
+            remarks,
             self.verdict
         )
     }
 
-    /// What the table has to say beside its rows, a line each.
-    fn remarks(&self) -> String {
+    /// What the results have to say beside the table.
+    fn remarks(&self) -> Vec<String> {
         let mut lines = Vec::new();
         if let Some(reused) = &self.reused {
             let what = match reused.what {
@@ -256,6 +269,13 @@ impl Summary {
                 reason.words()
             ));
         }
+        let FinetuningSummary { steps, stopped, .. } = self.finetuning;
+        if self.finetuning.still_improving && stopped.is_none() {
+            lines.push(format!(
+                "metricopt was best at the last of its {steps} steps: more may gain more, `--set finetune.steps={}`",
+                3 * steps
+            ));
+        }
         for left_out in &self.left_out {
             lines.push(format!(
                 "left out: {} ({})",
@@ -265,7 +285,7 @@ impl Summary {
         if let Some(most) = self.queries.most {
             lines.push(format!("{} of {most} queries asked", self.queries.total));
         }
-        lines.iter().map(|line| format!("{line}\n")).collect()
+        lines
     }
 }
 

@@ -188,6 +188,14 @@ impl Task for Classification {
         }
         Ok(())
     }
+
+    /// FiLM behind a batch normalisation folds into its weight and bias: the names are those of the pre-trained weights.
+    fn fold(&self, phi: &Tensor) -> Result<Vec<NamedTensor>> {
+        let tensors = self.folded(phi)?.into_tensors();
+        Ok(tensors
+            .map(|(name, tensor)| NamedTensor::new(name, tensor))
+            .collect())
+    }
 }
 
 impl Classification {

@@ -73,21 +73,21 @@ fn a_comparison_leaves_a_page_with_its_numbers() {
         assert!(result.contains(&line.replace('\'', "&#39;")), "{line}");
     }
 
-    // Eleven methods: ten differences with their intervals, and three seeds of each.
-    assert_eq!(methods.len(), 11);
+    // Twelve methods: eleven differences with their intervals, and three seeds of each.
+    assert_eq!(methods.len(), 12);
     let differences = section(&page, "differences");
     let pictures: Vec<&str> = differences.split("role=\"img\"").collect();
     assert_eq!(pictures.len(), 3);
     let count = |text: &str, what: &str| text.matches(what).count();
-    assert_eq!(count(pictures[1], "class=\"mark "), 10);
+    assert_eq!(count(pictures[1], "class=\"mark "), 11);
     assert_eq!(
         count(pictures[1], "class=\"line solid "),
-        11,
+        12,
         "and that of the reference"
     );
     let seeds = pictures[2].split("</svg>").next().unwrap();
-    assert_eq!(count(seeds, " dot"), 33);
-    assert_eq!(count(differences, "<tr><th scope=\"row\">"), 33);
+    assert_eq!(count(seeds, " dot"), 36);
+    assert_eq!(count(differences, "<tr><th scope=\"row\">"), 36);
     let cost = section(&page, "cost");
     assert_eq!(count(cost, "role=\"img\""), 2);
     assert!(cost.contains("<title>pretrained: "));

@@ -574,7 +574,7 @@ fn a_program_that_died_is_started_again_and_that_is_told() {
 #[test]
 fn a_program_that_fails_in_a_run_is_named() {
     let place = place();
-    for (how, after) in [("error", 0), ("dies", 30), ("hangs", 30)] {
+    for (how, after) in [("error", 0), ("dies", 5), ("hangs", 5)] {
         let metric = double(&format!("{how} after={after},timeout=4,restarts=0"));
         let error = fails(place.run("run", &["--metric", &metric]), 1);
         assert!(error.starts_with("error: metric `double` on "), "{error}");

@@ -85,6 +85,7 @@ fn a_metric_that_fails_late_keeps_what_was_finished() {
                 "config.toml",
                 "events.jsonl",
                 "metrics.csv",
+                "predictions.safetensors",
                 "tensorboard",
                 "trajectories.safetensors",
                 "value_function.safetensors"

@@ -46,7 +46,8 @@ fn a_run_leaves_every_file_and_the_same_summary_on_standard_output() {
             "queries",
             "network_evaluations",
             "finetuning",
-            "left_out"
+            "left_out",
+            "remarks"
         ]
     );
     assert_eq!(summary["version"], 1);

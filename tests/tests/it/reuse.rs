@@ -12,7 +12,7 @@ fn results(place: &Place, run: &str) -> Value {
         method.remove("seconds");
         method.remove("queries");
     }
-    for key in ["reused", "queries", "network_evaluations"] {
+    for key in ["reused", "queries", "network_evaluations", "remarks"] {
         summary.as_object_mut().unwrap().remove(key);
     }
     summary

@@ -57,3 +57,32 @@ fn slow_corrupted_labels_are_overcome() {
     // Thresholds cannot help a metric of ranks.
     assert!(test_value(&summary, "metricopt") > test_value(&summary, "threshold"));
 }
+
+/// A network that calls nothing positive: the metric is flat around it, and rises slowly where it does.
+#[test]
+fn slow_a_run_whose_last_step_was_its_best_says_so() {
+    let place = Place::new();
+    let corrupted = [
+        "task.corruption.rate=0.6",
+        "task.corruption.feature=39",
+        "finetune.lambda=10",
+        "report.landscape=0",
+    ];
+    let arguments = [
+        &[
+            "run", "--plugin", "tabular", "--device", "cpu", "--seed", "5",
+        ][..],
+        &["--out", "run"],
+        &set(&corrupted),
+    ]
+    .concat();
+    let table = succeeds(place.host(&arguments));
+    let remark = "metricopt was best at the last of its 100 steps: more may gain more, \
+                  `--set finetune.steps=300`";
+    assert!(table.contains(remark), "{table}");
+    let summary = place.summary("run");
+    assert_eq!(summary["finetuning"]["still_improving"], true);
+    assert_eq!(summary["remarks"], serde_json::json!([remark]));
+    let page = std::fs::read_to_string(place.path("run").join("report.html")).unwrap();
+    assert!(page.contains("best at the last of its 100 steps"));
+}
