@@ -8,7 +8,6 @@ mod cifar;
 mod film;
 mod initial;
 mod population;
-mod pytorch;
 mod references;
 mod shapes;
 mod support;

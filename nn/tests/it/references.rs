@@ -1,9 +1,20 @@
 //! The Python implementations give the same logits on the same random weights.
 
-use crate::pytorch::python;
 use crate::support::{distance, logits, network};
 use metricopt_nn::{NetworkName, Weights};
+use metricopt_python::python_with_torch;
 use metricopt_sdk::tch::{Device, Kind, Tensor, no_grad};
+
+/// The implementations, and what they need beside PyTorch.
+const PACKAGES: [&str; 7] = [
+    "torchvision==0.26.0",
+    "pretrainedmodels==0.7.4",
+    "munch",
+    "six",
+    "numpy",
+    "pillow",
+    "tqdm",
+];
 
 /// Makes a network with random weights and statistics, and writes its weights, images and logits.
 const REFERENCE: &str = "\
@@ -59,7 +70,7 @@ fn slow_nasnet_answers_like_pretrainedmodels() {
 }
 
 fn agrees(name: NetworkName) {
-    let Some(mut python) = python() else {
+    let Some(mut python) = python_with_torch(&PACKAGES) else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();

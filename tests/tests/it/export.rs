@@ -1,13 +1,11 @@
 //! `host export --fold`: the tuned network as a file of weights.
 
-use crate::python::python_with_torch;
 use crate::support::{Place, Way, fails, set, succeeds, table};
 use metricopt_host::run::read_adapter;
 use metricopt_sdk::tch::{Device, Tensor};
 use metricopt_sdk::{Call, Context, Make, Result, Rows, Split};
 use serde_json::{Value, json};
 use std::fs;
-use std::process::Command;
 
 const CALL: Call<'static> = Call {
     threads: 1,
@@ -305,7 +303,7 @@ fn predictions_of_the_task(place: &Place, config: &Value) -> Result<Vec<(i64, f3
 
 #[test]
 fn slow_plain_pytorch_predicts_the_same_with_the_file() {
-    let Some(python) = python_with_torch(&["numpy", "safetensors"]) else {
+    let Some(mut python) = metricopt_python::python_with_torch(&["numpy", "safetensors"]) else {
         return;
     };
     let place = Place::new();
@@ -313,8 +311,8 @@ fn slow_plain_pytorch_predicts_the_same_with_the_file() {
     let own_test = ["task.test_path=test.csv", "task.standardise=false"];
     succeeds(place.run("run", &set(&[&ACCEPTS[..], &own_test].concat())));
     succeeds(export(&place, &[]));
-    let output = Command::new(python)
-        .args(["-W", "ignore", "-c", LOADER])
+    let output = python
+        .args(["-c", LOADER])
         .arg(place.path("run/folded.safetensors"))
         .arg(place.path("test.csv"))
         .output()

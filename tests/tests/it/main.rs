@@ -24,7 +24,6 @@ mod misbehaving;
 mod new;
 mod pages;
 mod plugins;
-mod python;
 mod refusals;
 mod report;
 mod reproduce;

@@ -1,11 +1,9 @@
 //! TensorBoard itself reads what a run writes for it.
 
-use crate::python::python_with;
 use crate::support::{Place, succeeds};
 use crate::tables::{Number, numbers};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::process::Command;
 
 /// Prints `{run: {tag: [[step, value], ...]}}` as TensorBoard's own reader finds it.
 const READER: &str = "\
@@ -24,13 +22,13 @@ type Curves = BTreeMap<(String, String), Vec<(u64, Option<f32>)>>;
 
 #[test]
 fn slow_tensorboard_reads_every_number() {
-    let Some(python) = python_with(&["tensorboard"]) else {
+    let Some(mut python) = metricopt_python::python(&["tensorboard"]) else {
         return;
     };
     let place = Place::new();
     succeeds(place.run("run", &[]));
-    let output = Command::new(python)
-        .args(["-W", "ignore", "-c", READER])
+    let output = python
+        .args(["-c", READER])
         .arg(place.path("run/tensorboard"))
         .output()
         .unwrap();
