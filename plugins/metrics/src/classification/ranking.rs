@@ -7,7 +7,7 @@
 use metricopt_sdk::{Classification, Error, Result};
 use std::cell::Cell;
 
-use crate::counts::mean;
+use super::counts::mean;
 
 /// Deciding for the positive class from some score on. Counts are `f64`, exact up to 2^53, since they end in quotients.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

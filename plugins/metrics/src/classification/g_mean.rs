@@ -2,7 +2,7 @@
 
 use metricopt_sdk::prelude::*;
 
-use crate::counts::Counts;
+use super::counts::Counts;
 
 /// Geometric mean of the recalls of the classes.
 ///

@@ -2,7 +2,7 @@
 
 use metricopt_sdk::prelude::*;
 
-use crate::counts::Counts;
+use super::counts::Counts;
 
 /// Error rate of the class that is recognised worst.
 ///

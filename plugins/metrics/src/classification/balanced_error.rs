@@ -2,7 +2,7 @@
 
 use metricopt_sdk::prelude::*;
 
-use crate::counts::{Counts, mean};
+use super::counts::{Counts, mean};
 
 /// Balanced error rate: one minus the mean recall of the classes.
 ///

@@ -2,7 +2,7 @@
 
 use metricopt_sdk::prelude::*;
 
-use crate::probabilities::samples;
+use super::probabilities::samples;
 
 /// Expected calibration error: distance between what is promised and what comes true.
 ///

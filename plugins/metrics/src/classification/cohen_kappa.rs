@@ -2,7 +2,7 @@
 
 use metricopt_sdk::prelude::*;
 
-use crate::counts::{ClassCounts, Counts};
+use super::counts::{ClassCounts, Counts};
 
 /// Cohen's kappa: agreement of decisions and labels beyond what chance would give.
 ///

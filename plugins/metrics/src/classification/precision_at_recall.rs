@@ -2,7 +2,7 @@
 
 use metricopt_sdk::prelude::*;
 
-use crate::ranking::positive_or_mean;
+use super::ranking::positive_or_mean;
 
 /// Best precision at a threshold whose recall is high enough.
 ///

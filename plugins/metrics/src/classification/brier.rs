@@ -2,7 +2,7 @@
 
 use metricopt_sdk::prelude::*;
 
-use crate::probabilities::samples;
+use super::probabilities::samples;
 
 /// Brier score: mean squared distance between probabilities and labels.
 ///

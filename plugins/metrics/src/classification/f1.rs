@@ -2,7 +2,7 @@
 
 use metricopt_sdk::prelude::*;
 
-use crate::counts::{Counts, ratio};
+use super::counts::{Counts, ratio};
 
 /// F1: harmonic mean of precision and recall.
 ///

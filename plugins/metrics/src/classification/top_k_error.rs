@@ -2,7 +2,7 @@
 
 use metricopt_sdk::prelude::*;
 
-use crate::counts::ratio;
+use super::counts::ratio;
 
 /// Share of samples whose label is not among the `k` classes with the largest scores.
 ///

@@ -2,7 +2,7 @@
 
 use metricopt_sdk::prelude::*;
 
-use crate::ranking::{Ranking, positive_or_mean};
+use super::ranking::{Ranking, positive_or_mean};
 
 /// Area under the precision-recall curve, as average precision.
 ///

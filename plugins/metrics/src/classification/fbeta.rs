@@ -2,7 +2,7 @@
 
 use metricopt_sdk::prelude::*;
 
-use crate::counts::{ClassCounts, Counts};
+use super::counts::{ClassCounts, Counts};
 
 /// F-beta: weighted harmonic mean of precision and recall, in which recall counts `beta` times as much.
 ///

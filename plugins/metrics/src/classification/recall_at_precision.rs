@@ -2,7 +2,7 @@
 
 use metricopt_sdk::prelude::*;
 
-use crate::ranking::positive_or_mean;
+use super::ranking::positive_or_mean;
 
 /// Best recall at a threshold whose precision is high enough.
 ///

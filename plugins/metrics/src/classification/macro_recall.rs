@@ -2,7 +2,7 @@
 
 use metricopt_sdk::prelude::*;
 
-use crate::counts::{Counts, mean};
+use super::counts::{Counts, mean};
 
 /// Mean recall of the classes, or balanced accuracy.
 ///

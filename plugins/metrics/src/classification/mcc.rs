@@ -2,7 +2,7 @@
 
 use metricopt_sdk::prelude::*;
 
-use crate::counts::Counts;
+use super::counts::Counts;
 
 /// Matthews correlation coefficient between labels and decisions.
 ///

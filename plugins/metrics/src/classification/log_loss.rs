@@ -2,7 +2,7 @@
 
 use metricopt_sdk::prelude::*;
 
-use crate::probabilities::samples;
+use super::probabilities::samples;
 
 /// Logarithmic loss, or cross entropy: mean surprise at the label, in nats.
 ///

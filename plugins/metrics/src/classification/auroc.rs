@@ -2,7 +2,7 @@
 
 use metricopt_sdk::prelude::*;
 
-use crate::ranking::{Ranking, Threshold, positive_or_mean};
+use super::ranking::{Ranking, Threshold, positive_or_mean};
 
 /// Area under the ROC curve: the chance that a positive sample scores higher than a negative one.
 ///
