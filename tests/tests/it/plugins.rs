@@ -19,8 +19,9 @@ fn without_seconds(value: &Value) -> Value {
 }
 
 /// The plugins that are compiled in, and their libraries.
-const BUILT_IN: [(&str, &str); 3] = [
+const BUILT_IN: [(&str, &str); 4] = [
     ("classification", "metricopt_classification"),
+    ("detection", "metricopt_detection"),
     ("metrics", "metricopt_metrics"),
     ("tabular", "metricopt_tabular"),
 ];
