@@ -83,12 +83,7 @@ impl Layout {
     }
 
     /// A convolution with bias, otherwise like [`conv`](Self::conv).
-    pub(crate) fn predictor(
-        &mut self,
-        name: &str,
-        channels: [i64; 2],
-        kernel: i64,
-    ) -> Predictor {
+    pub(crate) fn predictor(&mut self, name: &str, channels: [i64; 2], kernel: i64) -> Predictor {
         Predictor {
             conv: self.conv(name, channels, kernel),
             bias: self.add(format!("{name}.bias"), &channels[1..], Role::Bias),

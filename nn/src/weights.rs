@@ -199,11 +199,7 @@ impl Weights {
             tensors[norm.shift] = shift;
         }
         let names = layout.parameters().iter();
-        Self::from_tensors(
-            names
-                .map(|parameter| parameter.name.clone())
-                .zip(tensors),
-        )
+        Self::from_tensors(names.map(|parameter| parameter.name.clone()).zip(tensors))
     }
 
     /// The tensors in the order of a layout on a device, ready for a pass.

@@ -104,7 +104,11 @@ impl DatasetConfig {
         let mut problems = self.scattered.problems();
         for (key, side) in [("height", self.height), ("width", self.width)] {
             if !SIDES.contains(&side) {
-                problems.push(format!("`{key}` must be {} to {}", SIDES.start(), SIDES.end()));
+                problems.push(format!(
+                    "`{key}` must be {} to {}",
+                    SIDES.start(),
+                    SIDES.end()
+                ));
             }
         }
         if self.dataset == DatasetName::ScatteredDigits {
@@ -117,7 +121,9 @@ impl DatasetConfig {
             }
         }
         if self.dataset == DatasetName::Voc && self.root.is_none() {
-            problems.push("`voc` needs `root`, the folder or tar file in the layout of PASCAL VOC".into());
+            problems.push(
+                "`voc` needs `root`, the folder or tar file in the layout of PASCAL VOC".into(),
+            );
         }
         let mut names = self.classes.clone();
         names.sort_unstable();

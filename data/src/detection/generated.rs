@@ -13,7 +13,10 @@ use crate::digits;
 const SIDE: usize = 64;
 
 /// Sides in pixels to which the 8 x 8 images of digits are enlarged.
-const SIDES: std::ops::RangeInclusive<usize> = 16..=30;
+const SIDES: std::ops::RangeInclusive<usize> = 18..=32;
+
+/// An odd number without pattern, so that the seeds of images lie far apart.
+const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// How often a free place is looked for before a digit is left out.
 const TRIES: usize = 50;
@@ -43,8 +46,8 @@ impl Default for Scattered {
             train_images: 1000,
             validation_images: 240,
             test_images: 400,
-            digits: 4,
-            noise: 12.0,
+            digits: 3,
+            noise: 8.0,
         }
     }
 }
@@ -91,8 +94,8 @@ impl Scattered {
                 classes: images.classes.clone(),
             };
             for index in 0..count as u64 {
-                let mut rng = Pcg64Mcg::new(
-                    (u128::from(seed) << 64) | u128::from(part << 32 | index) << 1 | 1,
+                let mut rng = Pcg64Mcg::seed_from_u64(
+                    (seed.rotate_left(32) ^ ((part << 32) | index)).wrapping_mul(ODD),
                 );
                 let (pixels, objects) = self.draw(&mut rng, |rng| {
                     let digit = digits[rng.random_range(0..digits.len())];
@@ -136,7 +139,7 @@ impl Scattered {
                 if objects.iter().any(|other| touch(&other.pixels, &pixels)) {
                     continue;
                 }
-                let shade = rng.random_range(60.0..130.0_f32) * if rng.random() { 1.0 } else { -1.0 };
+                let shade = rng.random_range(60.0..130.0_f32);
                 for (row, line) in ink.chunks_exact(side).enumerate() {
                     let start = (top + row) * SIDE + left;
                     for (pixel, ink) in canvas[start..start + side].iter_mut().zip(line) {
@@ -164,10 +167,10 @@ impl Scattered {
 
 /// Grey with waves of two sizes.
 fn ground(rng: &mut Pcg64Mcg) -> Vec<f32> {
-    let mut canvas = vec![rng.random_range(96.0..160.0_f32); SIDE * SIDE];
+    let mut canvas = vec![rng.random_range(64.0..128.0_f32); SIDE * SIDE];
     for grain in GRAINS {
         let knots = SIDE / grain + 2;
-        let strength = rng.random_range(4.0..28.0_f32);
+        let strength = rng.random_range(4.0..20.0_f32);
         let values: Vec<f32> = (0..knots * knots)
             .map(|_| strength * rng.random_range(-1.0..1.0_f32))
             .collect();

@@ -51,9 +51,7 @@ impl Scenes {
 
     /// The pixels of one image, `[C, H, W]`; `None` beyond the last.
     pub fn image(&self, index: usize) -> Option<&[u8]> {
-        self.pixels
-            .chunks_exact(self.image_len().max(1))
-            .nth(index)
+        self.pixels.chunks_exact(self.image_len().max(1)).nth(index)
     }
 
     /// Number of objects.

@@ -39,7 +39,8 @@ impl Annotation {
         let objects: Result<Vec<Labelled>> = children(root, "object")
             .enumerate()
             .map(|(index, node)| {
-                Labelled::parse(node).map_err(|error| error.context(format!("object {}", index + 1)))
+                Labelled::parse(node)
+                    .map_err(|error| error.context(format!("object {}", index + 1)))
             })
             .collect();
         let size = children(root, "size").next().and_then(|size| {
@@ -90,7 +91,8 @@ fn children<'a, 'input>(
     node: Node<'a, 'input>,
     name: &'static str,
 ) -> impl Iterator<Item = Node<'a, 'input>> {
-    node.children().filter(move |child| child.has_tag_name(name))
+    node.children()
+        .filter(move |child| child.has_tag_name(name))
 }
 
 fn text<'a>(node: Node<'a, '_>, name: &'static str) -> Result<&'a str> {
@@ -111,7 +113,9 @@ mod tests {
     use super::*;
 
     fn object(inner: &str) -> Result<Annotation> {
-        Annotation::parse(&format!("<annotation><object>{inner}</object></annotation>"))
+        Annotation::parse(&format!(
+            "<annotation><object>{inner}</object></annotation>"
+        ))
     }
 
     #[test]
@@ -137,12 +141,20 @@ mod tests {
             ("", "object 1: has no <name>"),
             ("<name>a</name>", "object 1: has no <bndbox>"),
             ("<name>a</name><bndbox/>", "object 1: has no <xmin>"),
-            ("<name>a</name><bndbox><xmin>inf</xmin></bndbox>", "`inf`, which is no number"),
+            (
+                "<name>a</name><bndbox><xmin>inf</xmin></bndbox>",
+                "`inf`, which is no number",
+            ),
         ] {
             let error = object(inner).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         }
-        for text in ["", "<annotation>", "<a/>", "<!DOCTYPE a [<!ENTITY b \"&b;&b;\">]><annotation>&b;</annotation>"] {
+        for text in [
+            "",
+            "<annotation>",
+            "<a/>",
+            "<!DOCTYPE a [<!ENTITY b \"&b;&b;\">]><annotation>&b;</annotation>",
+        ] {
             assert!(Annotation::parse(text).is_err(), "{text}");
         }
     }

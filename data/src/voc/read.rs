@@ -77,7 +77,10 @@ pub(crate) fn read(
         }
         (opening.progress)(&phase, part.len() as u64, part.len() as u64);
         if scenes.scenes.is_empty() {
-            return Err(Error::data(format!("there are no {name} images in {}", tree.shown(""))));
+            return Err(Error::data(format!(
+                "there are no {name} images in {}",
+                tree.shown("")
+            )));
         }
         read.push(scenes);
     }
@@ -200,11 +203,18 @@ fn classes(tree: &Tree, config: &DatasetConfig, parts: &[Vec<Annotated>]) -> Res
         .flat_map(|image| &image.annotation.objects)
         .map(|object| object.name.as_str())
         .collect();
-    if let Some(missing) = config.classes.iter().find(|name| !named.contains(name.as_str())) {
+    if let Some(missing) = config
+        .classes
+        .iter()
+        .find(|name| !named.contains(name.as_str()))
+    {
         return Err(Error::configuration(format!(
             "`classes` names `{missing}`, which no training image has"
         ))
-        .hint(format!("the classes are `{}`", Vec::from_iter(named).join("`, `"))));
+        .hint(format!(
+            "the classes are `{}`",
+            Vec::from_iter(named).join("`, `")
+        )));
     }
     if named.is_empty() {
         return Err(Error::data(format!(

@@ -106,9 +106,8 @@ impl Tree {
 fn folders(root: &Path) -> Result<Vec<PathBuf>> {
     let mut level = vec![root.to_owned()];
     for _ in 0..3 {
-        let fitting = |folder: &&PathBuf| {
-            folder.join(ANNOTATIONS).is_dir() && folder.join(LISTS).is_dir()
-        };
+        let fitting =
+            |folder: &&PathBuf| folder.join(ANNOTATIONS).is_dir() && folder.join(LISTS).is_dir();
         let found: Vec<PathBuf> = level.iter().filter(fitting).cloned().collect();
         if !found.is_empty() {
             return Ok(found);
@@ -139,9 +138,13 @@ fn choose(root: &Path, mut found: Vec<PathBuf>, year: Option<&str>) -> Result<Pa
             "`{}` is not in the layout of PASCAL VOC",
             root.display()
         ))
-        .hint("expected `Annotations`, `ImageSets/Main` and `JPEGImages`, as in `VOCdevkit/VOC2007`")),
+        .hint(
+            "expected `Annotations`, `ImageSets/Main` and `JPEGImages`, as in `VOCdevkit/VOC2007`",
+        )),
         several => {
-            let names = several.iter().map(|folder| format!("`{}`", folder.display()));
+            let names = several
+                .iter()
+                .map(|folder| format!("`{}`", folder.display()));
             let names: Vec<String> = names.collect();
             Err(Error::data(format!(
                 "`{}` holds several data sets: {}",

@@ -110,17 +110,17 @@ pub fn loss(
         .f_mul(&targets.counted)?;
     let mut placed = output
         .codes
-        .f_smooth_l1_loss(
-            &targets.codes,
-            metricopt_sdk::tch::Reduction::None,
-            BETA,
-        )?
+        .f_smooth_l1_loss(&targets.codes, metricopt_sdk::tch::Reduction::None, BETA)?
         .f_mul(&targets.objects)?;
     if let Some(weights) = weights {
         focal = focal.f_mul(weights)?;
-        let of_object = hot.f_mul(weights)?.f_sum_dim_intlist(-1, true, Kind::Float)?;
+        let of_object = hot
+            .f_mul(weights)?
+            .f_sum_dim_intlist(-1, true, Kind::Float)?;
         placed = placed.f_mul(&of_object)?;
     }
-    let sum = focal.f_sum(Kind::Float)?.f_add(&placed.f_sum(Kind::Float)?)?;
+    let sum = focal
+        .f_sum(Kind::Float)?
+        .f_add(&placed.f_sum(Kind::Float)?)?;
     Ok(sum.f_div_scalar(objects.max(1.0))?)
 }

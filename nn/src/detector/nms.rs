@@ -40,7 +40,9 @@ pub fn suppress(found: &mut Vec<Found>, threshold: f32, limit: usize, areas: &mu
         let hidden = found[class_start..kept]
             .iter()
             .zip(&areas[class_start..])
-            .any(|(surer, &other)| covers(&surer.corners, other, &candidate.corners, own, threshold));
+            .any(|(surer, &other)| {
+                covers(&surer.corners, other, &candidate.corners, own, threshold)
+            });
         if !hidden {
             // What is kept never overtakes what is looked at.
             found[kept] = candidate;

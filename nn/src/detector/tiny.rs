@@ -125,13 +125,7 @@ impl Tiny {
 }
 
 impl Unit {
-    fn new(
-        name: &str,
-        channels: [i64; 2],
-        kernel: i64,
-        stride: i64,
-        layout: &mut Layout,
-    ) -> Self {
+    fn new(name: &str, channels: [i64; 2], kernel: i64, stride: i64, layout: &mut Layout) -> Self {
         Self {
             conv: layout
                 .conv(&format!("{name}.conv"), channels, kernel)

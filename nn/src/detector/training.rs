@@ -51,7 +51,8 @@ pub fn train(
     let trainer = Trainer::new(layout, weights, &shape.title(), device)?;
     let mut parts = |step: u64| -> Result<Vec<PartLoss<'_>>> {
         let (images, targets) = batch(step)?;
-        if images.size().first() == Some(&0) || images.size().first() != targets.classes.size().first()
+        if images.size().first() == Some(&0)
+            || images.size().first() != targets.classes.size().first()
         {
             return Err(Error::data(format!(
                 "a minibatch of images {:?} and targets {:?}",
@@ -69,7 +70,11 @@ pub fn train(
                 loss(&Output { logits, codes }, &targets, objects, None)
             })
         };
-        Ok(images.into_iter().zip(targets.chunk(count)?).map(part).collect())
+        Ok(images
+            .into_iter()
+            .zip(targets.chunk(count)?)
+            .map(part)
+            .collect())
     };
     descend(trainer, training, steps, &mut parts, progress, pool, call)
 }

@@ -1,7 +1,7 @@
 //! The state of a training: weights and momentum, moved one step at a time.
 
-use metricopt_sdk::tch::{Device, Tensor};
 use metricopt_sdk::Result;
+use metricopt_sdk::tch::{Device, Tensor};
 use rayon::{ThreadPool, prelude::*};
 
 use super::Training;

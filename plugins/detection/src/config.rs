@@ -112,11 +112,7 @@ impl Config {
                 (1..=100_000).contains(&boxes.limit),
                 "1 to 100000",
             ),
-            (
-                "stem_cache",
-                self.stem_cache <= 1 << 20,
-                "0 to 1048576",
-            ),
+            ("stem_cache", self.stem_cache <= 1 << 20, "0 to 1048576"),
         ] {
             if !fits {
                 problems.push(format!("`{key}` is out of range, expected {expected}"));

@@ -141,7 +141,9 @@ fn fit(
             .zip(&mirrored)
             .filter(|(_, mirrored)| **mirrored)
         {
-            image.chunks_exact_mut(scenes.width).for_each(<[u8]>::reverse);
+            image
+                .chunks_exact_mut(scenes.width)
+                .for_each(<[u8]>::reverse);
         }
         let roles: Vec<Vec<Role>> = pool.install(|| {
             let images = rows.par_iter().zip(&mirrored);

@@ -140,9 +140,8 @@ impl Task for Detection {
         }
         let follow = |(candidate, rows, phi): (usize, &[u32], Tensor)| {
             call.check()?;
-            let (loss, gradient) = metricopt_sdk::autograd(&phi, |phi| {
-                minibatches[candidate].share(phi, rows)
-            })?;
+            let (loss, gradient) =
+                metricopt_sdk::autograd(&phi, |phi| minibatches[candidate].share(phi, rows))?;
             Ok((candidate, loss, gradient))
         };
         let parts: Result<Vec<(usize, f64, Tensor)>> = self
@@ -182,7 +181,11 @@ impl Task for Detection {
                     View::new("image_ids", &shape[..1], Data::I64(&found.image_ids))?,
                     View::new("gt_boxes", &true_shape, Data::F32(&truth.boxes))?,
                     View::new("gt_labels", &true_shape[..1], Data::I64(&truth.labels))?,
-                    View::new("gt_image_ids", &true_shape[..1], Data::I64(&truth.image_ids))?,
+                    View::new(
+                        "gt_image_ids",
+                        &true_shape[..1],
+                        Data::I64(&truth.image_ids),
+                    )?,
                     View::new("gt_difficult", &true_shape[..1], Data::U8(&truth.difficult))?,
                 ])
             })
@@ -215,7 +218,8 @@ impl Detection {
         let size = [scenes.height as f32, scenes.width as f32];
         let blocks: Vec<&[u32]> = chosen.chunks(self.entrance.block()).collect();
         // Tensors may be handed to other threads, but not looked at by several.
-        let candidates: Vec<Mutex<Tensor>> = phis.f_unbind(0)?.into_iter().map(Mutex::new).collect();
+        let candidates: Vec<Mutex<Tensor>> =
+            phis.f_unbind(0)?.into_iter().map(Mutex::new).collect();
         let of_block = |rows: &[u32]| -> Result<Vec<FoundBoxes>> {
             call.check()?;
             let stem = Mutex::new(no_grad(|| part.stem(&self.entrance, rows))?);
