@@ -19,6 +19,7 @@ pub mod catalogue;
 mod cifar;
 mod config;
 mod decode;
+pub mod detection;
 pub mod digits;
 pub mod download;
 mod folder;
@@ -29,6 +30,7 @@ pub mod place;
 mod resize;
 mod split;
 mod stream;
+mod voc;
 
 pub use augment::{Augmentation, Normalisation};
 pub use config::{DatasetConfig, DatasetName};

@@ -38,15 +38,23 @@ pub fn data_folder() -> Result<PathBuf> {
 ///
 /// If it is not there; the hint says how to get it.
 pub(crate) fn root(config: &DatasetConfig) -> Result<PathBuf> {
-    let name = config.dataset.name();
-    let root = match &config.root {
-        Some(root) => root.clone(),
+    of(config.dataset.name(), config.root.as_deref())
+}
+
+/// The same by the name of the data set and what the user says.
+///
+/// # Errors
+///
+/// Those of [`root`].
+pub(crate) fn of(name: &str, given: Option<&Path>) -> Result<PathBuf> {
+    let root = match given {
+        Some(root) => root.to_owned(),
         None => data_folder()?.join(name),
     };
     if root.exists() {
         return Ok(root);
     }
-    Err(missing(&root, name, config.root.is_some()))
+    Err(missing(&root, name, given.is_some()))
 }
 
 fn missing(root: &Path, name: &str, named: bool) -> Error {

@@ -5,6 +5,8 @@
 //! to bytes. A test holds that the bytes equal those of Pillow 11. (Pillow 13 filters columns first where that is cheaper, which moves
 //! some bytes by one.)
 
+use metricopt_sdk::{Error, Result};
+
 /// Bits behind the point of a weight: 32, less 8 of the pixel and 2 to spare for sums.
 const PRECISION: u32 = 22;
 
@@ -75,6 +77,22 @@ impl Picture {
         // Rows are filtered first: their result must fit too.
         let usual = usual && width.checked_mul(self.height)? <= MAX_PIXELS;
         usual.then(|| self.across(width).down(height))
+    }
+
+    /// Resizes each side for itself.
+    ///
+    /// # Errors
+    ///
+    /// If there would be more pixels on the way than any image may have, as for a long line.
+    pub(crate) fn resized(self, width: usize, height: usize) -> Result<Self> {
+        let between = width.checked_mul(self.height);
+        if between.is_none_or(|pixels| pixels > MAX_PIXELS) {
+            return Err(Error::data(format!(
+                "{} x {} pixels are too narrow to be resized to {width} x {height}",
+                self.width, self.height
+            )));
+        }
+        Ok(self.across(width).down(height))
     }
 
     /// Filters every row to a new width.

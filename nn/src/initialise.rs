@@ -21,6 +21,11 @@ use crate::weights::Weights;
 pub fn initialise(name: NetworkName, classes: usize, seed: u64) -> Result<Weights> {
     let mut layout = Layout::default();
     name.architecture(classes, &mut layout);
+    random(&layout, seed)
+}
+
+/// Random weights for a layout.
+pub(crate) fn random(layout: &Layout, seed: u64) -> Result<Weights> {
     let mut rng = Pcg64Mcg::seed_from_u64(seed);
     let mut tensors = Vec::with_capacity(layout.parameters().len());
     for parameter in layout.parameters() {

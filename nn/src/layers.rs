@@ -22,16 +22,32 @@ impl Conv {
     }
 
     pub(crate) fn apply(&self, tensors: &[Tensor], x: &Tensor) -> Result<Tensor> {
+        self.with_bias(tensors, None, x)
+    }
+
+    fn with_bias(&self, tensors: &[Tensor], bias: Option<&Tensor>, x: &Tensor) -> Result<Tensor> {
         let pair = |value| [value, value];
-        let none: Option<&Tensor> = None;
         Ok(x.f_conv2d(
             &tensors[self.kernel],
-            none,
+            bias,
             pair(self.stride),
             pair(self.padding),
             pair(1),
             self.groups,
         )?)
+    }
+}
+
+/// A convolution with bias, as the last layer of a detector's head.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Predictor {
+    pub(crate) conv: Conv,
+    pub(crate) bias: usize,
+}
+
+impl Predictor {
+    pub(crate) fn apply(&self, tensors: &[Tensor], x: &Tensor) -> Result<Tensor> {
+        self.conv.with_bias(tensors, Some(&tensors[self.bias]), x)
     }
 }
 

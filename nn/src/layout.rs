@@ -2,7 +2,7 @@
 
 use metricopt_sdk::Site;
 
-use crate::layers::{Conv, Linear, Norm};
+use crate::layers::{Conv, Linear, Norm, Predictor};
 
 /// What a tensor is for; decides how it is initialised and trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +79,14 @@ impl Layout {
             stride: 1,
             padding: kernel / 2,
             groups: 1,
+        }
+    }
+
+    /// A convolution with bias, otherwise like [`conv`](Self::conv).
+    pub(crate) fn predictor(&mut self, name: &str, channels: [i64; 2], kernel: i64) -> Predictor {
+        Predictor {
+            conv: self.conv(name, channels, kernel),
+            bias: self.add(format!("{name}.bias"), &channels[1..], Role::Bias),
         }
     }
 

@@ -19,6 +19,7 @@
 //! ```
 
 mod architecture;
+pub mod detector;
 mod film;
 mod initialise;
 mod layers;

@@ -5,7 +5,7 @@ use metricopt_sdk::{Error, Result, Site};
 
 use crate::architecture::{Architecture, Input, NetworkName};
 use crate::film::Film;
-use crate::layout::{Layout, Role};
+use crate::layout::Layout;
 use crate::pass::{Mode, Pass};
 use crate::tensors::{Shared, channels_last};
 use crate::weights::Weights;
@@ -94,15 +94,7 @@ pub fn build(
 ) -> Result<Box<dyn Network>> {
     let mut layout = Layout::default();
     let architecture = name.architecture(classes, &mut layout);
-    let loaded = weights.fit(&layout, &format!("{name} with {classes} classes"))?;
-    let mut tensors = Vec::with_capacity(loaded.len());
-    for (tensor, parameter) in loaded.iter().zip(layout.parameters()) {
-        let tensor = tensor.f_to_device(device)?;
-        tensors.push(match parameter.role {
-            Role::Kernel => channels_last(&tensor)?,
-            _ => tensor,
-        });
-    }
+    let tensors = weights.load(&layout, &format!("{name} with {classes} classes"), device)?;
     Ok(Box::new(Frozen {
         architecture,
         layout,
@@ -219,18 +211,6 @@ impl Network for Frozen {
 
     fn fold(&self, phi: &Tensor) -> Result<Weights> {
         let film = Film::of(phi, self.sites())?;
-        let mut tensors = self.tensors.get();
-        for norm in self.layout.norms() {
-            let [scale, shift] =
-                film.fold(norm.site, &tensors[norm.scale], &tensors[norm.shift])?;
-            tensors[norm.scale] = scale;
-            tensors[norm.shift] = shift;
-        }
-        let names = self
-            .layout
-            .parameters()
-            .iter()
-            .map(|parameter| parameter.name.clone());
-        Weights::from_tensors(names.zip(tensors))
+        Weights::folded(&self.layout, self.tensors.get(), &film)
     }
 }

@@ -5,7 +5,7 @@ use metricopt_sdk::tch::{Kind, Tensor};
 use std::cell::RefCell;
 
 use crate::film::Film;
-use crate::layers::{Conv, Linear, Norm};
+use crate::layers::{Conv, Linear, Norm, Predictor};
 
 /// What happens at a normalisation.
 pub(crate) enum Mode<'a> {
@@ -29,6 +29,10 @@ pub(crate) struct Pass<'a> {
 impl Pass<'_> {
     pub(crate) fn conv(&self, conv: &Conv, x: &Tensor) -> Result<Tensor> {
         conv.apply(self.tensors, x)
+    }
+
+    pub(crate) fn predictor(&self, predictor: &Predictor, x: &Tensor) -> Result<Tensor> {
+        predictor.apply(self.tensors, x)
     }
 
     pub(crate) fn linear(&self, linear: &Linear, x: &Tensor) -> Result<Tensor> {

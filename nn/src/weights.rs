@@ -6,7 +6,9 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::film::Film;
 use crate::layout::{Layout, Role};
+use crate::tensors::channels_last;
 
 /// What a network saved from `DataParallel` carries in front of every name.
 const WRAPPER: &str = "module.";
@@ -182,6 +184,41 @@ impl Weights {
             }
         }
         Ok(())
+    }
+
+    /// Weights of a layout with an adapter folded into scale and shift of each normalisation.
+    pub(crate) fn folded(
+        layout: &Layout,
+        mut tensors: Vec<Tensor>,
+        film: &Film<'_>,
+    ) -> Result<Self> {
+        for norm in layout.norms() {
+            let [scale, shift] =
+                film.fold(norm.site, &tensors[norm.scale], &tensors[norm.shift])?;
+            tensors[norm.scale] = scale;
+            tensors[norm.shift] = shift;
+        }
+        let names = layout.parameters().iter();
+        Self::from_tensors(names.map(|parameter| parameter.name.clone()).zip(tensors))
+    }
+
+    /// The tensors in the order of a layout on a device, ready for a pass.
+    pub(crate) fn load(
+        &self,
+        layout: &Layout,
+        network: &str,
+        device: Device,
+    ) -> Result<Vec<Tensor>> {
+        let fitting = self.fit(layout, network)?;
+        let mut loaded = Vec::with_capacity(fitting.len());
+        for (tensor, parameter) in fitting.iter().zip(layout.parameters()) {
+            let tensor = tensor.f_to_device(device)?;
+            loaded.push(match parameter.role {
+                Role::Kernel => channels_last(&tensor)?,
+                _ => tensor,
+            });
+        }
+        Ok(loaded)
     }
 
     /// The tensors in the order of a layout; every difference is named.

@@ -1,14 +1,12 @@
 //! The gradient of a minibatch, part by part.
 
-use metricopt_sdk::tch::{Kind, Reduction, Tensor, with_grad};
+use metricopt_sdk::tch::{Kind, Tensor, with_grad};
 use metricopt_sdk::{Error, Result};
 use std::cell::RefCell;
 
-use crate::architecture::Architecture;
 use crate::layers::Norm;
 use crate::layout::Layout;
 use crate::pass::{Mode, Pass};
-use crate::tensors::channels_last;
 
 /// What one minibatch says about the weights.
 pub(super) struct Gradient {
@@ -45,14 +43,14 @@ impl Gradient {
     }
 }
 
-/// The share of one part in loss and gradient of a minibatch of `size` images.
+/// What one part of a minibatch adds to the loss, as a scalar: a pass over the layers in training, and the loss of its outputs.
+pub(crate) type PartLoss<'a> = Box<dyn FnOnce(&Pass<'_>) -> Result<Tensor> + Send + 'a>;
+
+/// The share of one part in loss and gradient of a minibatch.
 pub(super) fn of_part(
-    architecture: &dyn Architecture,
     layout: &Layout,
     tensors: Vec<Tensor>,
-    images: &Tensor,
-    labels: &Tensor,
-    size: i64,
+    part: PartLoss<'_>,
 ) -> Result<Gradient> {
     let mut leaves = Vec::with_capacity(tensors.len());
     for (tensor, parameter) in tensors.iter().zip(layout.parameters()) {
@@ -64,17 +62,7 @@ pub(super) fn of_part(
         tensors: &leaves,
         mode: Mode::Training(&noted),
     };
-    let loss = with_grad(|| -> Result<Tensor> {
-        let stem = architecture.stem(&pass, &channels_last(images)?)?;
-        let maps = architecture.maps(&pass, &stem)?;
-        let last = maps
-            .last()
-            .ok_or_else(|| Error::failed("a network without stages"))?;
-        let logits = architecture.classify(&pass, &architecture.features(last)?)?;
-        let none: Option<&Tensor> = None;
-        let loss = logits.f_cross_entropy_loss(labels, none, Reduction::Sum, -100, 0.0)?;
-        Ok(loss.f_div_scalar(size as f64)?)
-    })?;
+    let loss = with_grad(|| part(&pass))?;
     let trained: Vec<&Tensor> = leaves.iter().filter(|leaf| leaf.requires_grad()).collect();
     Ok(Gradient {
         loss: f64::try_from(loss.f_to_kind(Kind::Double)?)?,

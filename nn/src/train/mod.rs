@@ -3,15 +3,19 @@
 mod gradient;
 mod trainer;
 
-use metricopt_sdk::tch::{Device, Tensor, no_grad};
+use metricopt_sdk::tch::{Device, Reduction, Tensor, no_grad};
 use metricopt_sdk::{Call, Error, Result};
 use rayon::ThreadPool;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::architecture::NetworkName;
+use crate::architecture::{Architecture, NetworkName};
+use crate::layout::Layout;
+use crate::pass::Pass;
+use crate::tensors::channels_last;
 use crate::weights::Weights;
-use trainer::Trainer;
+pub(crate) use gradient::PartLoss;
+pub(crate) use trainer::Trainer;
 
 /// Parts of a minibatch on the CPU. Fixed, because normalisation looks at one part at a time: another number would be
 /// another training.
@@ -127,11 +131,72 @@ pub fn train(
     pool: &ThreadPool,
     call: &Call<'_>,
 ) -> Result<Weights> {
-    let mut trainer = Trainer::new(start)?;
+    let mut layout = Layout::default();
+    let architecture = start.name.architecture(start.classes, &mut layout);
+    let architecture = architecture.as_ref();
+    let network = format!("{} with {} classes", start.name, start.classes);
+    let trainer = Trainer::new(layout, start.weights, &network, start.device)?;
+    let mut parts = |step: u64| -> Result<Vec<PartLoss<'_>>> {
+        let (images, labels) = batch(step)?;
+        let size = labels.size().first().copied().unwrap_or(0);
+        if size == 0 || images.size().first() != Some(&size) {
+            return Err(Error::data(format!(
+                "a minibatch of images {:?} and labels {:?}",
+                images.size(),
+                labels.size()
+            )));
+        }
+        let shards = shards(start.device);
+        let images = images.f_to_device(start.device)?.f_chunk(shards, 0)?;
+        let labels = labels.f_to_device(start.device)?.f_chunk(shards, 0)?;
+        let part = |(images, labels): (Tensor, Tensor)| -> PartLoss<'_> {
+            Box::new(move |pass| cross_entropy(architecture, pass, &images, &labels, size))
+        };
+        Ok(images.into_iter().zip(labels).map(part).collect())
+    };
+    descend(trainer, training, steps, &mut parts, progress, pool, call)
+}
+
+/// Into how many parts a minibatch is cut.
+pub(crate) fn shards(device: Device) -> i64 {
+    match device {
+        Device::Cpu => SHARDS as i64,
+        _ => 1,
+    }
+}
+
+/// The share of some images in the cross-entropy of a minibatch of `size`.
+fn cross_entropy(
+    architecture: &dyn Architecture,
+    pass: &Pass<'_>,
+    images: &Tensor,
+    labels: &Tensor,
+    size: i64,
+) -> Result<Tensor> {
+    let stem = architecture.stem(pass, &channels_last(images)?)?;
+    let maps = architecture.maps(pass, &stem)?;
+    let last = maps
+        .last()
+        .ok_or_else(|| Error::failed("a network without stages"))?;
+    let logits = architecture.classify(pass, &architecture.features(last)?)?;
+    let none: Option<&Tensor> = None;
+    let loss = logits.f_cross_entropy_loss(labels, none, Reduction::Sum, -100, 0.0)?;
+    Ok(loss.f_div_scalar(size as f64)?)
+}
+
+/// Moves the weights of a trainer `steps` times; `parts` gives the losses of the parts of a step's minibatch.
+pub(crate) fn descend<'a>(
+    mut trainer: Trainer,
+    training: &Training,
+    steps: u64,
+    parts: &mut dyn FnMut(u64) -> Result<Vec<PartLoss<'a>>>,
+    progress: &mut dyn FnMut(u64, f64),
+    pool: &ThreadPool,
+    call: &Call<'_>,
+) -> Result<Weights> {
     for step in 0..steps {
         call.check()?;
-        let (images, labels) = batch(step)?;
-        let gradient = trainer.gradient(&images, &labels, pool)?;
+        let gradient = trainer.gradient(parts(step)?, pool)?;
         if !gradient.loss.is_finite() {
             return Err(Error::failed(format!(
                 "training diverged: the loss of step {step} is {}",

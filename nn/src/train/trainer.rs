@@ -1,12 +1,11 @@
 //! The state of a training: weights and momentum, moved one step at a time.
 
+use metricopt_sdk::Result;
 use metricopt_sdk::tch::{Device, Tensor};
-use metricopt_sdk::{Error, Result};
 use rayon::{ThreadPool, prelude::*};
 
-use super::gradient::{Gradient, of_part};
-use super::{SHARDS, Start, Training};
-use crate::architecture::Architecture;
+use super::Training;
+use super::gradient::{Gradient, PartLoss, of_part};
 use crate::layout::{Layout, Parameter, Role};
 use crate::tensors::{Shared, channels_last};
 use crate::weights::Weights;
@@ -15,25 +14,26 @@ use crate::weights::Weights;
 const STATISTICS_RATE: f64 = 0.1;
 
 /// Weights in training.
-pub(super) struct Trainer {
-    architecture: Box<dyn Architecture>,
+pub(crate) struct Trainer {
     layout: Layout,
     tensors: Vec<Tensor>,
     /// Momentum of each tensor that is trained.
     velocities: Vec<Tensor>,
-    device: Device,
 }
 
 impl Trainer {
-    pub(super) fn new(start: &Start<'_>) -> Result<Self> {
-        let mut layout = Layout::default();
-        let architecture = start.name.architecture(start.classes, &mut layout);
-        let network = format!("{} with {} classes", start.name, start.classes);
-        let given = start.weights.fit(&layout, &network)?;
+    /// Takes the weights of a network with this layout; `network` names it in errors.
+    pub(crate) fn new(
+        layout: Layout,
+        weights: &Weights,
+        network: &str,
+        device: Device,
+    ) -> Result<Self> {
+        let given = weights.fit(&layout, network)?;
         let mut tensors = Vec::new();
         let mut velocities = Vec::new();
         for (tensor, parameter) in given.iter().zip(layout.parameters()) {
-            let own = tensor.f_to_device(start.device)?.f_detach_copy()?;
+            let own = tensor.f_to_device(device)?.f_detach_copy()?;
             let own = match parameter.role {
                 Role::Kernel => channels_last(&own)?,
                 _ => own,
@@ -44,11 +44,9 @@ impl Trainer {
             tensors.push(own);
         }
         Ok(Self {
-            architecture,
             layout,
             tensors,
             velocities,
-            device: start.device,
         })
     }
 
@@ -58,34 +56,13 @@ impl Trainer {
         parameters.filter(is_trained).map(|(index, _)| index)
     }
 
-    pub(super) fn gradient(
-        &self,
-        images: &Tensor,
-        labels: &Tensor,
-        pool: &ThreadPool,
-    ) -> Result<Gradient> {
-        let size = labels.size().first().copied().unwrap_or(0);
-        if size == 0 || images.size().first() != Some(&size) {
-            return Err(Error::data(format!(
-                "a minibatch of images {:?} and labels {:?}",
-                images.size(),
-                labels.size()
-            )));
-        }
-        let shards = match self.device {
-            Device::Cpu => SHARDS as i64,
-            _ => 1,
-        };
-        let images = images.f_to_device(self.device)?.f_chunk(shards, 0)?;
-        let labels = labels.f_to_device(self.device)?.f_chunk(shards, 0)?;
+    /// The gradient of a minibatch, whose parts are followed side by side.
+    pub(super) fn gradient(&self, parts: Vec<PartLoss<'_>>, pool: &ThreadPool) -> Result<Gradient> {
         let shared = Shared::new(self.tensors.iter().map(Tensor::shallow_clone).collect());
-        let shards: Vec<(Tensor, Tensor)> = images.into_iter().zip(labels).collect();
-        let (architecture, layout) = (&*self.architecture, &self.layout);
-        let follow = |(images, labels): (Tensor, Tensor)| {
-            of_part(architecture, layout, shared.get(), &images, &labels, size)
-        };
+        let layout = &self.layout;
+        let follow = |part| of_part(layout, shared.get(), part);
         let parts: Result<Vec<Gradient>> =
-            pool.install(|| shards.into_par_iter().map(follow).collect());
+            pool.install(|| parts.into_par_iter().map(follow).collect());
         Gradient::sum(parts?)
     }
 

@@ -5,6 +5,7 @@
 )]
 
 mod cifar;
+mod detector;
 mod film;
 mod initial;
 mod population;

@@ -13,6 +13,7 @@ mod compare;
 mod comparison_page;
 mod configuration;
 mod data;
+mod detection;
 mod determinism;
 mod exec_metric;
 mod export;

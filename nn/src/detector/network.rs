@@ -1,0 +1,177 @@
+//! Frozen detectors.
+
+use metricopt_sdk::tch::{Device, Tensor};
+use metricopt_sdk::{Error, Result, Site};
+
+use super::tiny::Tiny;
+use crate::film::Film;
+use crate::initialise::random;
+use crate::layout::Layout;
+use crate::pass::{Mode, Pass};
+use crate::tensors::{Shared, channels_last};
+use crate::weights::Weights;
+
+/// Probability of an object at an anchor before training (Lin et al., ICCV 2017, section 4.1).
+const PRIOR: f64 = 0.01;
+
+/// What a detector takes and gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Channels of the images: 1 or 3.
+    pub channels: usize,
+    /// Number of classes.
+    pub classes: usize,
+}
+
+/// What a detector says of images, one row an anchor.
+#[derive(Debug)]
+pub struct Output {
+    /// A logit for each class, `[N, A, classes]`.
+    pub logits: Tensor,
+    /// Codes of boxes, see [`coding`](super::coding), `[N, A, 4]`.
+    pub codes: Tensor,
+}
+
+impl Shape {
+    pub(super) fn layers(self, layout: &mut Layout) -> Tiny {
+        Tiny::new(self.channels as i64, self.classes as i64, layout)
+    }
+
+    /// How the network is called in errors.
+    pub(super) fn title(self) -> String {
+        format!(
+            "the tiny detector of {} channels with {} classes",
+            self.channels, self.classes
+        )
+    }
+
+    /// Weights to train from: as of [`initialise`](crate::initialise), but for the biases of the scores, which say that objects
+    /// are rare.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch.
+    pub fn initialise(self, seed: u64) -> Result<Weights> {
+        let mut layout = Layout::default();
+        self.layers(&mut layout);
+        let rare = -((1.0 - PRIOR) / PRIOR).ln();
+        let biases: Vec<String> = Tiny::score_biases().collect();
+        let mut tensors = Vec::new();
+        for (name, tensor) in random(&layout, seed)?.into_tensors() {
+            let tensor = if biases.contains(&name) {
+                tensor.f_full_like(rare)?
+            } else {
+                tensor
+            };
+            tensors.push((name, tensor));
+        }
+        Weights::from_tensors(tensors)
+    }
+}
+
+/// A frozen detector that is changed through its adapter alone.
+///
+/// Autograd follows its outputs back to the adapter, where it is on.
+pub struct Detector {
+    layers: Tiny,
+    layout: Layout,
+    shape: Shape,
+    tensors: Shared,
+}
+
+impl Detector {
+    /// Makes a detector of weights, which must fit exactly.
+    ///
+    /// # Errors
+    ///
+    /// If weights are missing, unexpected or of another shape: they are named.
+    pub fn build(shape: Shape, weights: &Weights, device: Device) -> Result<Self> {
+        let mut layout = Layout::default();
+        let layers = shape.layers(&mut layout);
+        let tensors = weights.load(&layout, &shape.title(), device)?;
+        Ok(Self {
+            layers,
+            layout,
+            shape,
+            tensors: Shared::new(tensors),
+        })
+    }
+
+    /// The FiLM sites in adapter order, which is the order of execution.
+    pub fn sites(&self) -> &[Site] {
+        self.layout.sites()
+    }
+
+    /// Length `D` of the adapter.
+    pub fn dimensions(&self) -> usize {
+        self.sites().iter().map(|site| 2 * site.channels).sum()
+    }
+
+    /// What stands in front of the first FiLM site, of images f32 `[N, C, H, W]`.
+    ///
+    /// # Errors
+    ///
+    /// If the images have another number of channels.
+    pub fn stem(&self, images: &Tensor) -> Result<Tensor> {
+        let size = images.size();
+        if size.len() != 4 || size[1] != self.shape.channels as i64 {
+            return Err(Error::data(format!(
+                "images of shape {size:?} were given to a detector that takes [N, {}, height, width]",
+                self.shape.channels
+            )));
+        }
+        self.pass(Mode::Plain, |pass| {
+            self.layers.stem(pass, &channels_last(images)?)
+        })
+    }
+
+    /// Scores and codes with an adapter.
+    ///
+    /// # Errors
+    ///
+    /// If the adapter is that of another network; those of libtorch.
+    pub fn output(&self, film: &Film<'_>, stem: &Tensor) -> Result<Output> {
+        let ours = self.sites().iter().map(|site| site.channels);
+        if !film.sites().iter().map(|site| site.channels).eq(ours) {
+            return Err(Error::data(format!(
+                "an adapter of {} FiLM sites was given to a detector with {}",
+                film.sites().len(),
+                self.sites().len()
+            )));
+        }
+        self.output_in(Mode::Film(film), stem)
+    }
+
+    /// Scores and codes without FiLM: the network as it was loaded.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch.
+    pub fn plain_output(&self, stem: &Tensor) -> Result<Output> {
+        self.output_in(Mode::Plain, stem)
+    }
+
+    /// The weights with an adapter `[D]` folded in, under their own names.
+    ///
+    /// # Errors
+    ///
+    /// If the adapter does not fit.
+    pub fn fold(&self, phi: &Tensor) -> Result<Weights> {
+        let film = Film::of(phi, self.sites())?;
+        Weights::folded(&self.layout, self.tensors.get(), &film)
+    }
+
+    fn output_in(&self, mode: Mode<'_>, stem: &Tensor) -> Result<Output> {
+        self.pass(mode, |pass| {
+            let [logits, codes] = self.layers.heads(pass, &channels_last(stem)?)?;
+            Ok(Output { logits, codes })
+        })
+    }
+
+    fn pass<T>(&self, mode: Mode<'_>, run: impl FnOnce(&Pass<'_>) -> Result<T>) -> Result<T> {
+        run(&Pass {
+            tensors: &self.tensors.get(),
+            mode,
+        })
+    }
+}

@@ -1,0 +1,168 @@
+//! The images of a split, ready for the detector.
+
+use metricopt_data::detection::Scenes;
+use metricopt_nn::detector::matching::Role;
+use metricopt_nn::detector::{Anchors, Detector};
+use metricopt_sdk::tch::{Device, Tensor, no_grad};
+use metricopt_sdk::{Call, Error, Result};
+use rayon::prelude::*;
+
+use crate::truth;
+
+/// Values in front of the first FiLM site that a block of images should not exceed: 2 MB, so that what a thread works on stays in
+/// cache.
+const BLOCK_VALUES: usize = 1 << 19;
+
+/// Most images of a block: more gain nothing, and fewer share out better.
+const MAX_BLOCK: usize = 32;
+
+/// A frozen detector and what comes before it.
+pub(crate) struct Entrance {
+    pub(crate) detector: Detector,
+    pub(crate) device: Device,
+    /// `[channels, height, width]` in front of the first FiLM site.
+    stem: [usize; 3],
+}
+
+impl Entrance {
+    /// Tries the detector with one black image of this kind.
+    pub(crate) fn new(detector: Detector, kind: &Scenes, device: Device) -> Result<Self> {
+        let black = vec![0; kind.image_len()];
+        let size = no_grad(|| -> Result<Vec<i64>> {
+            let stem = detector.stem(&pixels(&black, kind)?.f_to_device(device)?)?;
+            Ok(stem.size())
+        })?;
+        let extent = |axis: usize| size.get(axis).map_or(0, |&extent| extent as usize);
+        Ok(Self {
+            detector,
+            device,
+            stem: [1, 2, 3].map(extent),
+        })
+    }
+
+    fn stem_values(&self) -> usize {
+        self.stem.iter().product()
+    }
+
+    /// Number of images that are worked on at once: it follows from the kind of images alone, so that results do not depend
+    /// on threads.
+    pub(crate) fn block(&self) -> usize {
+        (BLOCK_VALUES / self.stem_values().max(1)).clamp(1, MAX_BLOCK)
+    }
+}
+
+/// Images f32 `[N, C, H, W]` from -1 to 1 of bytes.
+pub(crate) fn pixels(bytes: &[u8], kind: &Scenes) -> Result<Tensor> {
+    let values: Vec<f32> = bytes
+        .iter()
+        .map(|&byte| f32::from(byte) / 127.5 - 1.0)
+        .collect();
+    let shape = [kind.channels, kind.height, kind.width].map(|extent| extent as i64);
+    Ok(Tensor::f_from_slice(&values)?.f_view([-1, shape[0], shape[1], shape[2]])?)
+}
+
+/// One split.
+pub(crate) struct Part {
+    scenes: Scenes,
+    /// Of each image, what each anchor should say.
+    roles: Vec<Vec<Role>>,
+    /// Activations in front of the first FiLM site, row-major `[N, height, width, channels]`, where they are kept.
+    stems: Option<Vec<f32>>,
+}
+
+impl Part {
+    /// Without any activations.
+    pub(crate) fn new(scenes: Scenes, anchors: &Anchors, pool: &rayon::ThreadPool) -> Self {
+        Self {
+            roles: truth::roles(&scenes, anchors, pool),
+            scenes,
+            stems: None,
+        }
+    }
+
+    /// The images.
+    pub(crate) fn scenes(&self) -> &Scenes {
+        &self.scenes
+    }
+
+    /// Number of images.
+    pub(crate) fn len(&self) -> usize {
+        self.scenes.scenes.len()
+    }
+
+    /// What the anchors of some images should say.
+    pub(crate) fn roles(&self, rows: &[u32]) -> Vec<&[Role]> {
+        rows.iter()
+            .map(|&row| self.roles[row as usize].as_slice())
+            .collect()
+    }
+
+    /// Computes the activations of all images and keeps them, if they fit into `left` values, which it lessens.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch, or that the user asked to stop.
+    pub(crate) fn keep_stems(
+        &mut self,
+        entrance: &Entrance,
+        left: &mut usize,
+        pool: &rayon::ThreadPool,
+        call: &Call<'_>,
+    ) -> Result<()> {
+        let values = self.len() * entrance.stem_values();
+        let Some(rest) = left.checked_sub(values) else {
+            return Ok(());
+        };
+        *left = rest;
+        let rows: Vec<u32> = (0..self.len() as u32).collect();
+        let of_block = |rows: &[u32]| -> Result<Vec<f32>> {
+            call.check()?;
+            let stem = no_grad(|| self.stem(entrance, rows))?;
+            let inner = stem.f_permute([0, 2, 3, 1])?.f_to_device(Device::Cpu)?;
+            Ok(Vec::try_from(inner.f_contiguous()?.f_reshape([-1])?)?)
+        };
+        let blocks: Result<Vec<Vec<f32>>> =
+            pool.install(|| rows.par_chunks(entrance.block()).map(of_block).collect());
+        self.stems = Some(blocks?.concat());
+        Ok(())
+    }
+
+    /// Activations in front of the first FiLM site, f32 `[n, channels, height, width]`.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch, or if there is no image of a row.
+    pub(crate) fn stem(&self, entrance: &Entrance, rows: &[u32]) -> Result<Tensor> {
+        let Some(stems) = &self.stems else {
+            let bytes = gather(&self.scenes, rows)?;
+            let images = pixels(&bytes, &self.scenes)?.f_to_device(entrance.device)?;
+            return entrance.detector.stem(&images);
+        };
+        let values = entrance.stem_values();
+        let mut gathered = Vec::with_capacity(rows.len() * values);
+        for &row in rows {
+            gathered.extend_from_slice(&stems[row as usize * values..][..values]);
+        }
+        let [channels, height, width] = entrance.stem.map(|extent| extent as i64);
+        Ok(Tensor::f_from_slice(&gathered)?
+            .f_view([rows.len() as i64, height, width, channels])?
+            .f_permute([0, 3, 1, 2])?
+            .f_to_device(entrance.device)?)
+    }
+}
+
+/// The pixels of some images.
+///
+/// # Errors
+///
+/// If there is no image of a row.
+pub(crate) fn gather(scenes: &Scenes, rows: &[u32]) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(rows.len() * scenes.image_len());
+    for &row in rows {
+        let image = scenes.image(row as usize);
+        bytes.extend_from_slice(
+            image.ok_or_else(|| Error::failed(format!("image {row} was asked for")))?,
+        );
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,349 @@
+//! The task: images with boxes and a detector.
+
+use metricopt_data::Opening;
+use metricopt_data::detection::{Scenes, Splits, open};
+use metricopt_nn::detector::detect::Keeping;
+use metricopt_nn::detector::loss::{Targets, loss};
+use metricopt_nn::detector::{Anchors, Detector, Shape};
+use metricopt_nn::{Film, Weights};
+use metricopt_sdk::prelude::*;
+use metricopt_sdk::tch::{Kind as Dtype, Tensor, no_grad};
+use rayon::prelude::*;
+use std::sync::Mutex;
+
+use crate::config::Config;
+use crate::found::FoundBoxes;
+use crate::part::{Entrance, Part};
+use crate::pretrain::pretrained;
+use crate::truth::{TrueBoxes, answering};
+
+/// The opened task.
+pub struct Detection {
+    facts: Vec<(String, String)>,
+    entrance: Entrance,
+    anchors: Anchors,
+    keeping: Keeping,
+    classes: usize,
+    pool: rayon::ThreadPool,
+    /// By [`Split`].
+    parts: [Part; 3],
+}
+
+impl Task for Detection {
+    const NAME: &'static str = "detection";
+    const KIND: Kind = Kind::Detection;
+    const METRIC: &'static str = "voc-map";
+    type Config = Config;
+
+    fn check(config: &Config) -> Result<()> {
+        config.check()
+    }
+
+    fn open(config: Config, context: &Context<'_>) -> Result<Self> {
+        let splits = open(
+            &config.data,
+            &Opening {
+                seed: context.seed,
+                cache: context.cache,
+                progress: context.progress,
+                call: context.call,
+            },
+        )?;
+        let facts = describe(&splits);
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(context.call.threads)
+            .build()
+            .map_err(|error| Error::failed(format!("cannot start threads: {error}")))?;
+        let train = &splits.train;
+        let anchors = Anchors::new([train.height, train.width]);
+        let shape = Shape {
+            channels: train.channels,
+            classes: train.classes.len(),
+        };
+        let (weights, origin) = match &config.weights {
+            Some(path) => (Weights::read(path)?, format!("from `{}`", path.display())),
+            None => {
+                let training = &config.pretraining;
+                let trained = pretrained(training, shape, train, &anchors, &pool, context)?;
+                (trained, format!("trained here, {} epochs", training.epochs))
+            }
+        };
+        let detector = Detector::build(shape, &weights, context.device)?;
+        let entrance = Entrance::new(detector, train, context.device)?;
+        let parts = [splits.train, splits.validation, splits.test]
+            .map(|scenes| Part::new(scenes, &anchors, &pool));
+        let mut task = Self {
+            facts,
+            entrance,
+            anchors,
+            keeping: config.boxes.keeping(),
+            classes: shape.classes,
+            pool,
+            parts,
+        };
+        task.facts.push((
+            "network".to_owned(),
+            format!(
+                "tiny one-stage detector, {} FiLM sites, {origin}",
+                task.entrance.detector.sites().len()
+            ),
+        ));
+        // First of the validation images, which are looked at most often.
+        let mut left = (config.stem_cache << 20) / size_of::<f32>();
+        for split in [Split::Validation, Split::Train, Split::Test] {
+            task.parts[split as usize].keep_stems(
+                &task.entrance,
+                &mut left,
+                &task.pool,
+                &context.call,
+            )?;
+        }
+        Ok(task)
+    }
+
+    fn describe(&self) -> Description {
+        Description {
+            sites: self.entrance.detector.sites().to_vec(),
+            units: [0, 1, 2].map(|split| self.parts[split].len()),
+            classes: Some(self.classes),
+            facts: self.facts.clone(),
+        }
+    }
+
+    fn loss(&self, phi: &Tensor, batch: &Batch<'_>) -> Result<Tensor> {
+        let minibatch = Minibatch::new(self, batch)?;
+        let shares: Result<Vec<Tensor>> = minibatch
+            .rows
+            .chunks(self.entrance.block())
+            .map(|rows| minibatch.share(phi, rows))
+            .collect();
+        Ok(Tensor::f_stack(&shares?, 0)?.f_sum(Dtype::Float)?)
+    }
+
+    fn gradients(
+        &self,
+        phis: &Tensor,
+        batches: &[Batch<'_>],
+        call: &Call<'_>,
+    ) -> Result<Gradients> {
+        let minibatches: Result<Vec<Minibatch<'_>>> = batches
+            .iter()
+            .map(|batch| Minibatch::new(self, batch))
+            .collect();
+        let minibatches = minibatches?;
+        let mut work = Vec::new();
+        for (candidate, minibatch) in minibatches.iter().enumerate() {
+            for rows in minibatch.rows.chunks(self.entrance.block()) {
+                let phi = phis.f_get(candidate as i64)?.f_detach_copy()?;
+                work.push((candidate, rows, phi));
+            }
+        }
+        let follow = |(candidate, rows, phi): (usize, &[u32], Tensor)| {
+            call.check()?;
+            let (loss, gradient) =
+                metricopt_sdk::autograd(&phi, |phi| minibatches[candidate].share(phi, rows))?;
+            Ok((candidate, loss, gradient))
+        };
+        let parts: Result<Vec<(usize, f64, Tensor)>> = self
+            .pool
+            .install(|| work.into_par_iter().map(follow).collect());
+        let mut losses = vec![0.0; batches.len()];
+        let gradients = phis.f_zeros_like()?;
+        for (candidate, loss, gradient) in parts? {
+            losses[candidate] += loss;
+            let mut sum = gradients.f_get(candidate as i64)?;
+            let _ = sum.f_add_(&gradient)?;
+        }
+        Ok(Gradients { losses, gradients })
+    }
+
+    fn predict(
+        &self,
+        phis: &Tensor,
+        rows: &Rows,
+        call: &Call<'_>,
+        emit: &mut Emit<'_>,
+    ) -> Result<()> {
+        let part = &self.parts[rows.split as usize];
+        let chosen = rows.part.indices(part.len());
+        let truth = TrueBoxes::of(part.scenes(), &chosen);
+        let found = self.find(phis, part, &chosen, call)?;
+        let true_shape = [truth.labels.len(), 4];
+        let shapes: Vec<[usize; 2]> = found.iter().map(|found| [found.scores.len(), 4]).collect();
+        let tensors: Result<Vec<[View<'_>; 8]>> = found
+            .iter()
+            .zip(&shapes)
+            .map(|(found, shape)| {
+                Ok([
+                    View::new("boxes", shape, Data::F32(&found.boxes))?,
+                    View::new("scores", &shape[..1], Data::F32(&found.scores))?,
+                    View::new("labels", &shape[..1], Data::I64(&found.labels))?,
+                    View::new("image_ids", &shape[..1], Data::I64(&found.image_ids))?,
+                    View::new("gt_boxes", &true_shape, Data::F32(&truth.boxes))?,
+                    View::new("gt_labels", &true_shape[..1], Data::I64(&truth.labels))?,
+                    View::new(
+                        "gt_image_ids",
+                        &true_shape[..1],
+                        Data::I64(&truth.image_ids),
+                    )?,
+                    View::new("gt_difficult", &true_shape[..1], Data::U8(&truth.difficult))?,
+                ])
+            })
+            .collect();
+        let tensors = tensors?;
+        let views: Vec<Views<'_>> = tensors.iter().map(|tensors| Views::new(tensors)).collect();
+        emit(0, &views)
+    }
+
+    fn fold(&self, phi: &Tensor) -> Result<Vec<NamedTensor>> {
+        let tensors = self.entrance.detector.fold(phi)?.into_tensors();
+        Ok(tensors
+            .map(|(name, tensor)| NamedTensor::new(name, tensor))
+            .collect())
+    }
+}
+
+impl Detection {
+    /// The boxes that each candidate finds on the chosen images. A block of images meets all candidates, one a thread, because what
+    /// stands in front of the first site is the same for all.
+    fn find(
+        &self,
+        phis: &Tensor,
+        part: &Part,
+        chosen: &[u32],
+        call: &Call<'_>,
+    ) -> Result<Vec<FoundBoxes>> {
+        let count = phis.size().first().copied().unwrap_or(0) as usize;
+        let scenes = part.scenes();
+        let size = [scenes.height as f32, scenes.width as f32];
+        let blocks: Vec<&[u32]> = chosen.chunks(self.entrance.block()).collect();
+        // Tensors may be handed to other threads, but not looked at by several.
+        let candidates: Vec<Mutex<Tensor>> =
+            phis.f_unbind(0)?.into_iter().map(Mutex::new).collect();
+        let of_block = |rows: &[u32]| -> Result<Vec<FoundBoxes>> {
+            call.check()?;
+            let stem = Mutex::new(no_grad(|| part.stem(&self.entrance, rows))?);
+            let images: Vec<_> = rows
+                .iter()
+                .map(|&row| (row, scenes.scenes[row as usize].frame))
+                .collect();
+            let of_candidate = |phi: &Mutex<Tensor>| -> Result<FoundBoxes> {
+                call.check()?;
+                let (phi, stem) = (own(phi), own(&stem));
+                let output = no_grad(|| {
+                    let detector = &self.entrance.detector;
+                    detector.output(&Film::of(&phi, detector.sites())?, &stem)
+                })?;
+                FoundBoxes::of(&output, &images, &self.anchors, size, &self.keeping)
+            };
+            candidates.par_iter().map(of_candidate).collect()
+        };
+        let found: Result<Vec<Vec<FoundBoxes>>> = self
+            .pool
+            .install(|| blocks.into_par_iter().map(of_block).collect());
+        let mut all: Vec<FoundBoxes> = (0..count).map(|_| FoundBoxes::default()).collect();
+        for block in found? {
+            for (all, found) in all.iter_mut().zip(block) {
+                all.append(found);
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// The same tensor, for the calling thread.
+fn own(tensor: &Mutex<Tensor>) -> Tensor {
+    let guard = tensor.lock();
+    guard
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+        .shallow_clone()
+}
+
+/// One minibatch of the surrogate loss.
+struct Minibatch<'a> {
+    task: &'a Detection,
+    part: &'a Part,
+    rows: Vec<u32>,
+    /// Anchors with an object.
+    objects: f64,
+    class_weights: &'a [f32],
+}
+
+impl<'a> Minibatch<'a> {
+    fn new(task: &'a Detection, batch: &Batch<'a>) -> Result<Self> {
+        let part = &task.parts[batch.split as usize];
+        let rows = batch.rows(part.len());
+        let weights = batch.class_weights;
+        if !weights.is_empty() && weights.len() != task.classes {
+            return Err(Error::data(format!(
+                "{} class weights for {} classes",
+                weights.len(),
+                task.classes
+            )));
+        }
+        Ok(Self {
+            objects: answering(&part.roles(&rows)),
+            task,
+            part,
+            rows,
+            class_weights: weights,
+        })
+    }
+
+    /// What some rows add to the loss.
+    fn share(&self, phi: &Tensor, rows: &[u32]) -> Result<Tensor> {
+        let entrance = &self.task.entrance;
+        let stem = no_grad(|| self.part.stem(entrance, rows))?;
+        let film = Film::of(phi, entrance.detector.sites())?;
+        let output = entrance.detector.output(&film, &stem)?;
+        let targets = Targets::new(&self.part.roles(rows), self.task.classes, entrance.device)?;
+        let weights = match self.class_weights {
+            [] => None,
+            weights => {
+                let mean = weights.iter().sum::<f32>() / weights.len() as f32;
+                let weights: Vec<f32> = weights.iter().map(|weight| weight / mean).collect();
+                Some(Tensor::f_from_slice(&weights)?.f_to_device(entrance.device)?)
+            }
+        };
+        loss(&output, &targets, self.objects, weights.as_ref())
+    }
+}
+
+/// Source and sizes of the data.
+fn describe(splits: &Splits) -> Vec<(String, String)> {
+    let Scenes {
+        channels,
+        height,
+        width,
+        classes,
+        ..
+    } = &splits.train;
+    let size = |scenes: &Scenes| {
+        format!(
+            "{} images, {} objects",
+            scenes.scenes.len(),
+            scenes.objects()
+        )
+    };
+    let mut facts = vec![
+        ("data", splits.source.clone()),
+        (
+            "images",
+            format!(
+                "{height} x {width} pixels, {channels} channel{}, {} classes",
+                if *channels == 1 { "" } else { "s" },
+                classes.len()
+            ),
+        ),
+        ("train", size(&splits.train)),
+        ("validation", size(&splits.validation)),
+        ("test", size(&splits.test)),
+    ];
+    if let Some(skipped) = &splits.skipped {
+        facts.push(("left out", skipped.clone()));
+    }
+    facts
+        .into_iter()
+        .map(|(name, fact)| (name.to_owned(), fact))
+        .collect()
+}
