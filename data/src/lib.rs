@@ -1,7 +1,7 @@
 //! Data sets of images: read from their published files, split by rule, decoded and resized, augmented for training.
 //!
 //! [`open`] is the way in: a [`DatasetConfig`] names a data set and says how it is divided, and three parts of pixels and
-//! labels come back. Nothing here knows of networks.
+//! labels come back. [`disjoint`] is the same for retrieval, where the parts have no class in common. Nothing here knows of networks.
 //!
 //! ```
 //! use metricopt_data::{DatasetConfig, Opening, open};
@@ -20,6 +20,7 @@ mod cifar;
 mod config;
 mod decode;
 pub mod digits;
+pub mod disjoint;
 pub mod download;
 mod folder;
 mod idx;
@@ -27,6 +28,7 @@ mod images;
 mod open;
 pub mod place;
 mod resize;
+mod shift;
 mod split;
 mod stream;
 
@@ -34,4 +36,5 @@ pub use augment::{Augmentation, Normalisation};
 pub use config::{DatasetConfig, DatasetName};
 pub use images::{Images, Pool, Splits};
 pub use open::{Opening, open};
+pub use shift::Shift;
 pub use split::{CutFrom, Parts, Plan, Shares, Thinning};

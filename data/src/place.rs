@@ -39,14 +39,19 @@ pub fn data_folder() -> Result<PathBuf> {
 /// If it is not there; the hint says how to get it.
 pub(crate) fn root(config: &DatasetConfig) -> Result<PathBuf> {
     let name = config.dataset.name();
-    let root = match &config.root {
-        Some(root) => root.clone(),
+    named(name, config.root.as_deref())
+}
+
+/// This folder or file if there is one, else the folder of the data set of that name.
+pub(crate) fn named(name: &str, root: Option<&Path>) -> Result<PathBuf> {
+    let found = match root {
+        Some(root) => root.to_owned(),
         None => data_folder()?.join(name),
     };
-    if root.exists() {
-        return Ok(root);
+    if found.exists() {
+        return Ok(found);
     }
-    Err(missing(&root, name, config.root.is_some()))
+    Err(missing(&found, name, root.is_some()))
 }
 
 fn missing(root: &Path, name: &str, named: bool) -> Error {

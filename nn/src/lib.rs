@@ -19,6 +19,7 @@
 //! ```
 
 mod architecture;
+mod conv4;
 mod film;
 mod initialise;
 mod layers;
@@ -36,5 +37,5 @@ pub use architecture::{Input, NetworkName};
 pub use film::Film;
 pub use initialise::initialise;
 pub use network::{Network, build};
-pub use train::{Minibatch, SHARDS, Start, Training, train};
+pub use train::{Minibatch, Objective, SHARDS, Start, Training, train};
 pub use weights::Weights;

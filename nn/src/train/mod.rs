@@ -3,7 +3,7 @@
 mod gradient;
 mod trainer;
 
-use metricopt_sdk::tch::{Device, Tensor, no_grad};
+use metricopt_sdk::tch::{Device, Reduction, Tensor, no_grad};
 use metricopt_sdk::{Call, Error, Result};
 use rayon::ThreadPool;
 use schemars::JsonSchema;
@@ -89,8 +89,11 @@ impl Training {
     }
 }
 
+/// What is made small, from the logits f32 `[N, classes]` and labels i64 `[N]` of a whole minibatch to a scalar.
+pub type Objective<'a> = dyn Fn(&Tensor, &Tensor) -> Result<Tensor> + 'a;
+
 /// What training starts from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Start<'a> {
     /// The network.
     pub name: NetworkName,
@@ -100,18 +103,28 @@ pub struct Start<'a> {
     pub weights: &'a Weights,
     /// Where it is trained.
     pub device: Device,
+    /// What is made small; the mean cross-entropy if absent.
+    pub objective: Option<&'a Objective<'a>>,
+}
+
+/// The mean cross-entropy of a minibatch.
+fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
+    let none: Option<&Tensor> = None;
+    let sum = logits.f_cross_entropy_loss(labels, none, Reduction::Sum, -100, 0.0)?;
+    Ok(sum.f_div_scalar(labels.size1()? as f64)?)
 }
 
 /// A minibatch: images f32 `[N, C, H, W]`, normalised, and labels i64 `[N]`.
 pub type Minibatch = (Tensor, Tensor);
 
-/// Trains all weights of a network by cross-entropy and returns them.
+/// Trains all weights of a network and returns them.
 ///
 /// `batch` gives the minibatch of a step; each must have the same size or less, and at least one image. `progress` hears
 /// the steps done and the mean loss of the last one.
 ///
 /// Each minibatch is cut into [`SHARDS`] parts that run side by side; normalisation uses the statistics of the part
-/// (Hoffer et al., NeurIPS 2017, call it ghost batch normalisation), gradients and statistics are added in order. So the
+/// (Hoffer et al., NeurIPS 2017, call it ghost batch normalisation), the objective sees the logits of all, gradients and
+/// statistics are added in order. So the
 /// result does not depend on the number of threads, as long as libtorch uses one thread an operation. On a GPU the
 /// minibatch stays whole.
 ///
@@ -131,7 +144,8 @@ pub fn train(
     for step in 0..steps {
         call.check()?;
         let (images, labels) = batch(step)?;
-        let gradient = trainer.gradient(&images, &labels, pool)?;
+        let objective = start.objective.unwrap_or(&cross_entropy);
+        let gradient = trainer.gradient(&images, &labels, objective, pool)?;
         if !gradient.loss.is_finite() {
             return Err(Error::failed(format!(
                 "training diverged: the loss of step {step} is {}",

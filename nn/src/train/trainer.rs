@@ -4,8 +4,8 @@ use metricopt_sdk::tch::{Device, Tensor};
 use metricopt_sdk::{Error, Result};
 use rayon::{ThreadPool, prelude::*};
 
-use super::gradient::{Gradient, of_part};
-use super::{SHARDS, Start, Training};
+use super::gradient::{Followed, Gradient, forward};
+use super::{Objective, SHARDS, Start, Training};
 use crate::architecture::Architecture;
 use crate::layout::{Layout, Parameter, Role};
 use crate::tensors::{Shared, channels_last};
@@ -62,6 +62,7 @@ impl Trainer {
         &self,
         images: &Tensor,
         labels: &Tensor,
+        objective: &Objective<'_>,
         pool: &ThreadPool,
     ) -> Result<Gradient> {
         let size = labels.size().first().copied().unwrap_or(0);
@@ -77,16 +78,13 @@ impl Trainer {
             _ => 1,
         };
         let images = images.f_to_device(self.device)?.f_chunk(shards, 0)?;
-        let labels = labels.f_to_device(self.device)?.f_chunk(shards, 0)?;
         let shared = Shared::new(self.tensors.iter().map(Tensor::shallow_clone).collect());
-        let shards: Vec<(Tensor, Tensor)> = images.into_iter().zip(labels).collect();
         let (architecture, layout) = (&*self.architecture, &self.layout);
-        let follow = |(images, labels): (Tensor, Tensor)| {
-            of_part(architecture, layout, shared.get(), &images, &labels, size)
-        };
-        let parts: Result<Vec<Gradient>> =
-            pool.install(|| shards.into_par_iter().map(follow).collect());
-        Gradient::sum(parts?)
+        let follow = |images: Tensor| forward(architecture, layout, shared.get(), &images);
+        let parts: Result<Vec<Followed>> =
+            pool.install(|| images.into_par_iter().map(follow).collect());
+        let labels = labels.f_to_device(self.device)?;
+        Gradient::of(parts?, &labels, objective, pool)
     }
 
     pub(super) fn update(

@@ -19,9 +19,10 @@ fn without_seconds(value: &Value) -> Value {
 }
 
 /// The plugins that are compiled in, and their libraries.
-const BUILT_IN: [(&str, &str); 3] = [
+const BUILT_IN: [(&str, &str); 4] = [
     ("classification", "metricopt_classification"),
     ("metrics", "metricopt_metrics"),
+    ("retrieval", "metricopt_retrieval"),
     ("tabular", "metricopt_tabular"),
 ];
 
