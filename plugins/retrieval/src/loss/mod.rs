@@ -32,14 +32,15 @@ pub enum Surrogate {
     /// The anchor nearer to a positive than to a semi-hard negative by a margin (Schroff et al., CVPR 2015).
     Triplet,
     /// Mined pairs with soft weights (Wang et al., CVPR 2019).
-    #[default]
     MultiSimilarity,
     /// Nearest proxy of a class (Movshovitz-Attias et al., ICCV 2017); the proxies are the class means of the pre-trained
     /// network.
     ProxyNca,
     /// Average precision with sigmoids for steps (Brown et al., ECCV 2020).
     SmoothAp,
-    /// All positives against all others (Khosla et al., NeurIPS 2020).
+    /// All positives against all others (Khosla et al., NeurIPS 2020). It never runs dry, as losses with a margin do where a
+    /// network separates its training classes.
+    #[default]
     SupervisedContrastive,
 }
 
