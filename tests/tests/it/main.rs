@@ -29,6 +29,7 @@ mod refusals;
 mod report;
 mod reproduce;
 mod results;
+mod retrieval;
 mod resume;
 mod reuse;
 mod score;
