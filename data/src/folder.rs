@@ -3,5 +3,7 @@
 mod listing;
 mod load;
 
-pub(crate) use listing::list;
+pub(crate) use listing::{
+    ImageFile, Listing, PARTS, class_files, class_name, entries, list, metadata,
+};
 pub(crate) use load::{Preparation, load};

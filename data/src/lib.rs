@@ -1,7 +1,7 @@
 //! Data sets of images: read from their published files, split by rule, decoded and resized, augmented for training.
 //!
 //! [`open`] is the way in: a [`DatasetConfig`] names a data set and says how it is divided, and three parts of pixels and
-//! labels come back. Nothing here knows of networks.
+//! labels come back. [`disjoint`] is the same for retrieval, where the parts have no class in common. Nothing here knows of networks.
 //!
 //! ```
 //! use metricopt_data::{DatasetConfig, Opening, open};
@@ -21,6 +21,7 @@ mod config;
 mod decode;
 pub mod detection;
 pub mod digits;
+pub mod disjoint;
 pub mod download;
 mod folder;
 mod idx;
@@ -28,6 +29,7 @@ mod images;
 mod open;
 pub mod place;
 mod resize;
+mod shift;
 mod split;
 mod stream;
 mod voc;
@@ -36,4 +38,5 @@ pub use augment::{Augmentation, Normalisation};
 pub use config::{DatasetConfig, DatasetName};
 pub use images::{Images, Pool, Splits};
 pub use open::{Opening, open};
+pub use shift::Shift;
 pub use split::{CutFrom, Parts, Plan, Shares, Thinning};

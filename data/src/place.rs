@@ -38,23 +38,20 @@ pub fn data_folder() -> Result<PathBuf> {
 ///
 /// If it is not there; the hint says how to get it.
 pub(crate) fn root(config: &DatasetConfig) -> Result<PathBuf> {
-    of(config.dataset.name(), config.root.as_deref())
+    let name = config.dataset.name();
+    named(name, config.root.as_deref())
 }
 
-/// The same by the name of the data set and what the user says.
-///
-/// # Errors
-///
-/// Those of [`root`].
-pub(crate) fn of(name: &str, given: Option<&Path>) -> Result<PathBuf> {
-    let root = match given {
+/// This folder or file if there is one, else the folder of the data set of that name.
+pub(crate) fn named(name: &str, root: Option<&Path>) -> Result<PathBuf> {
+    let found = match root {
         Some(root) => root.to_owned(),
         None => data_folder()?.join(name),
     };
-    if root.exists() {
-        return Ok(root);
+    if found.exists() {
+        return Ok(found);
     }
-    Err(missing(&root, name, given.is_some()))
+    Err(missing(&found, name, root.is_some()))
 }
 
 fn missing(root: &Path, name: &str, named: bool) -> Error {

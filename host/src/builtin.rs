@@ -5,4 +5,5 @@
 use metricopt_classification as _;
 use metricopt_detection as _;
 use metricopt_metrics as _;
+use metricopt_retrieval as _;
 use metricopt_tabular as _;

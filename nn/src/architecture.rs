@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+use crate::conv4::Conv4;
 use crate::layers::{global_average, relu};
 use crate::layout::Layout;
 use crate::nasnet::Nasnet;
@@ -16,6 +17,9 @@ use crate::resnet::{cifar, imagenet};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum NetworkName {
+    /// Four convolutions with 32 channels, the usual small network for few images of a class, for grayscale images of about
+    /// 28 x 28 pixels.
+    Conv4,
     /// The CIFAR ResNet with one block a stage and 8, 16 and 32 channels, for small grayscale images.
     Resnet8,
     /// ResNet-20 for CIFAR (He et al., CVPR 2016, section 4.2).
@@ -38,7 +42,8 @@ pub enum NetworkName {
 
 impl NetworkName {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
+        Self::Conv4,
         Self::Resnet8,
         Self::Resnet20,
         Self::Resnet32,
@@ -57,6 +62,7 @@ impl NetworkName {
     /// ```
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Conv4 => "conv4",
             Self::Resnet8 => "resnet8",
             Self::Resnet20 => "resnet20",
             Self::Resnet32 => "resnet32",
@@ -72,6 +78,7 @@ impl NetworkName {
     /// The images that it is made for.
     pub fn input(self) -> Input {
         match self {
+            Self::Conv4 => Input::gray(28),
             Self::Resnet8 => Input::gray(8),
             Self::Resnet20 | Self::Resnet32 | Self::Resnet44 | Self::Resnet56 => {
                 Input::imagenet(32)
@@ -95,6 +102,7 @@ impl NetworkName {
         };
         use imagenet::Kind::{Basic, Bottleneck};
         match self {
+            Self::Conv4 => Box::new(Conv4::new(classes, layout)),
             Self::Resnet8 => Box::new(cifar::Resnet::new(1, [8, 16, 32], 8, classes, layout)),
             Self::Resnet20 => cifar(20, layout),
             Self::Resnet32 => cifar(32, layout),

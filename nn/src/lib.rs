@@ -19,7 +19,9 @@
 //! ```
 
 mod architecture;
+mod conv4;
 pub mod detector;
+
 mod film;
 mod initialise;
 mod layers;
@@ -37,5 +39,5 @@ pub use architecture::{Input, NetworkName};
 pub use film::Film;
 pub use initialise::initialise;
 pub use network::{Network, build};
-pub use train::{Minibatch, SHARDS, Start, Training, train};
+pub use train::{Minibatch, Objective, SHARDS, Start, Training, train};
 pub use weights::Weights;

@@ -162,7 +162,8 @@ typedef struct metricopt_candidate {
 enum metricopt_kind {
     METRICOPT_CLASSIFICATION = 0, /* `scores` f32 [N] or [N, C], `labels` i64 [N]. */
     METRICOPT_RETRIEVAL = 1,      /* `embeddings` f32 [N, D], `labels` i64 [N]; there may be
-                                     `query_embeddings` f32 [Q, D], `query_labels` i64 [Q]. */
+                                     `query_embeddings` f32 [Q, D], `query_labels` i64 [Q]; where only some
+                                     items are queries, `query_rows` i64 [Q]. */
     METRICOPT_DETECTION = 2,      /* `boxes` f32 [M, 4] (x1, y1, x2, y2), `scores` f32 [M], `labels` i64 [M],
                                      `image_ids` i64 [M], `gt_boxes` f32 [G, 4], `gt_labels` i64 [G],
                                      `gt_image_ids` i64 [G], `gt_difficult` u8 [G]. */

@@ -23,6 +23,6 @@ pub fn open(config: &DatasetConfig, opening: &Opening<'_>) -> Result<Splits> {
         DatasetName::Voc2007 => Some("VOC2007"),
         DatasetName::Voc2012 => Some("VOC2012"),
     };
-    let root = place::of(name, config.root.as_deref())?;
+    let root = place::named(name, config.root.as_deref())?;
     voc::read(&root, folder, config, opening)
 }

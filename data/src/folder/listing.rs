@@ -13,7 +13,7 @@ use metricopt_sdk::{Error, Result};
 use crate::{split::Parts, stream};
 
 /// Names of the folder of each official part; the first is the usual one.
-const PARTS: [&[&str]; 3] = [&["train"], &["val", "valid", "validation"], &["test"]];
+pub(crate) const PARTS: [&[&str]; 3] = [&["train"], &["val", "valid", "validation"], &["test"]];
 
 /// Endings of file names, in lower case.
 const ENDINGS: [&str; 3] = ["jpg", "jpeg", "png"];
@@ -42,6 +42,22 @@ pub(crate) struct ImageFile {
     pub(crate) bytes: u64,
     /// When it was changed, in nanoseconds since 1970; inside a tar file 0.
     pub(crate) modified: u128,
+}
+
+impl ImageFile {
+    /// A file in a folder, without a label.
+    pub(crate) fn new(root: &Path, path: &Path, meta: &fs::Metadata) -> Self {
+        let modified = meta
+            .modified()
+            .ok()
+            .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        Self {
+            path: path.strip_prefix(root).unwrap_or(path).to_owned(),
+            label: 0,
+            bytes: meta.len(),
+            modified: modified.map_or(0, |time| time.as_nanos()),
+        }
+    }
 }
 
 impl Listing {
@@ -142,17 +158,17 @@ fn part_of(name: &str) -> Option<usize> {
 }
 
 /// Whether this is a file that nobody put there as data.
-fn is_ignored(name: &OsStr) -> bool {
+pub(crate) fn is_ignored(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     name.starts_with('.') || IGNORED.contains(&name.as_ref())
 }
 
-fn is_image(path: &Path) -> bool {
+pub(crate) fn is_image(path: &Path) -> bool {
     let ending = path.extension().unwrap_or_default().to_string_lossy();
     ENDINGS.contains(&ending.to_ascii_lowercase().as_str())
 }
 
-fn no_image(shown: &str) -> Error {
+pub(crate) fn no_image(shown: &str) -> Error {
     Error::data(format!(
         "{shown} is no image: its name does not end in .jpg, .jpeg or .png"
     ))
@@ -160,7 +176,7 @@ fn no_image(shown: &str) -> Error {
 }
 
 /// The entries of a folder in the order of their names, without what is ignored.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let unreadable = |error| stream::unreadable(folder, &error);
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
@@ -174,11 +190,11 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// What a path leads to, through links.
-fn metadata(path: &Path) -> Result<fs::Metadata> {
+pub(crate) fn metadata(path: &Path) -> Result<fs::Metadata> {
     fs::metadata(path).map_err(|error| stream::unreadable(path, &error))
 }
 
-fn class_name(path: &Path) -> Result<String> {
+pub(crate) fn class_name(path: &Path) -> Result<String> {
     let name = path.file_name().and_then(OsStr::to_str);
     name.map(str::to_owned).ok_or_else(|| {
         Error::data(format!(
@@ -218,40 +234,38 @@ fn in_folder(root: &Path) -> Result<Vec<Found>> {
                 )));
             }
             let class = class_name(&folder)?;
-            let files = entries(&folder)?;
-            if files.is_empty() {
-                return Err(Error::data(format!("`{}` is empty", folder.display()))
-                    .hint("put images there or remove the folder: every class needs some"));
-            }
-            for path in files {
-                let meta = metadata(&path)?;
-                if meta.is_dir() {
-                    return Err(Error::data(format!(
-                        "`{}` is a folder, where only images should be",
-                        path.display()
-                    )));
-                }
-                if !is_image(&path) || !meta.is_file() {
-                    return Err(no_image(&format!("`{}`", path.display())));
-                }
-                let modified = meta
-                    .modified()
-                    .ok()
-                    .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-                found.push(Found {
-                    part,
-                    class: class.clone(),
-                    file: ImageFile {
-                        path: path.strip_prefix(root).unwrap_or(&path).to_owned(),
-                        label: 0,
-                        bytes: meta.len(),
-                        modified: modified.map_or(0, |time| time.as_nanos()),
-                    },
-                });
-            }
+            let files = class_files(root, &folder)?;
+            found.extend(files.into_iter().map(|file| Found {
+                part,
+                class: class.clone(),
+                file,
+            }));
         }
     }
     Ok(found)
+}
+
+/// The images in the folder of a class, which has nothing else in it; labels are for the caller to set.
+pub(crate) fn class_files(root: &Path, folder: &Path) -> Result<Vec<ImageFile>> {
+    let files = entries(folder)?;
+    if files.is_empty() {
+        return Err(Error::data(format!("`{}` is empty", folder.display()))
+            .hint("put images there or remove the folder: every class needs some"));
+    }
+    let one = |path: PathBuf| {
+        let meta = metadata(&path)?;
+        if meta.is_dir() {
+            return Err(Error::data(format!(
+                "`{}` is a folder, where only images should be",
+                path.display()
+            )));
+        }
+        if !is_image(&path) || !meta.is_file() {
+            return Err(no_image(&format!("`{}`", path.display())));
+        }
+        Ok(ImageFile::new(root, &path, &meta))
+    };
+    files.into_iter().map(one).collect()
 }
 
 /// Whatever is not `.../PART/CLASS/FILE` is passed over.

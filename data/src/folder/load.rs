@@ -38,7 +38,7 @@ pub(crate) struct Preparation {
 }
 
 impl Preparation {
-    fn apply(self, mut picture: Picture) -> Result<Picture> {
+    pub(crate) fn apply(self, mut picture: Picture) -> Result<Picture> {
         if let Some(side) = self.resize {
             let (width, height) = (picture.width, picture.height);
             picture = picture.with_shorter_side(side).ok_or_else(|| {

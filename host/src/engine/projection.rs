@@ -23,6 +23,10 @@ impl Projection {
     /// Directions without variance are left out, so there may be fewer than asked for, even none.
     pub fn principal(points: &[f32], dimensions: usize, components: usize) -> Self {
         let n = points.len() / dimensions.max(1);
+        if n == 0 || dimensions == 0 {
+            // An eigendecomposition of nothing is refused by a panic.
+            return Self::scaled(Some(Vec::new()), points, dimensions);
+        }
         let x = Mat::from_fn(n, dimensions, |i, j| f64::from(points[i * dimensions + j]));
         // The eigenvectors of the smaller Gram matrix give the singular vectors.
         let wide = dimensions > n;
@@ -35,7 +39,7 @@ impl Projection {
         if let Ok(eigen) = gram.self_adjoint_eigen(Side::Lower) {
             let values = eigen.S();
             let size = gram.nrows();
-            let largest = if size == 0 { 0.0 } else { values[size - 1] };
+            let largest = values[size - 1];
             for component in (size.saturating_sub(components)..size).rev() {
                 // Below this the direction is rounding noise of the Gram matrix.
                 if values[component] <= 1e-12 * largest || values[component] <= 0.0 {
@@ -194,6 +198,12 @@ mod tests {
         assert!(projection.apply(&[-4.0, 3.0])[0].abs() < 1e-6);
         let gradient = projection.pull_back(&[1.0]);
         assert!((gradient[0] * 4.0 - gradient[1] * 3.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn without_points_there_is_no_direction() {
+        assert_eq!(Projection::principal(&[], 3, 2).outputs(), 0);
+        assert_eq!(Projection::principal(&[], 0, 2).outputs(), 0);
     }
 
     #[test]

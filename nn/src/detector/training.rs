@@ -8,7 +8,7 @@ use super::loss::{Targets, loss};
 use super::network::{Output, Shape};
 use crate::layout::Layout;
 use crate::tensors::channels_last;
-use crate::train::{PartLoss, Trainer, Training, descend, shards};
+use crate::train::{Forward, Step, Trainer, Training, descend, shards};
 use crate::weights::Weights;
 
 /// A minibatch: images f32 `[N, C, H, W]` and what the anchors should say.
@@ -49,7 +49,7 @@ pub fn train(
     let layers = shape.layers(&mut layout);
     let layers = &layers;
     let trainer = Trainer::new(layout, weights, &shape.title(), device)?;
-    let mut parts = |step: u64| -> Result<Vec<PartLoss<'_>>> {
+    let mut minibatch = |step: u64| -> Result<Step<'_>> {
         let (images, targets) = batch(step)?;
         if images.size().first() == Some(&0)
             || images.size().first() != targets.classes.size().first()
@@ -63,18 +63,28 @@ pub fn train(
         let objects = targets.objects.f_sum(Kind::Double)?.f_double_value(&[])?;
         let count = shards(device);
         let images = images.f_to_device(device)?.f_chunk(count, 0)?;
-        let part = |(images, targets): (Tensor, Targets)| -> PartLoss<'_> {
+        let part = |(images, targets): (Tensor, Targets)| -> Forward<'_> {
             Box::new(move |pass| {
                 let stem = layers.stem(pass, &channels_last(&images)?)?;
                 let [logits, codes] = layers.heads(pass, &stem)?;
-                loss(&Output { logits, codes }, &targets, objects, None)
+                let share = loss(&Output { logits, codes }, &targets, objects, None)?;
+                Ok(share.f_view([1])?)
             })
         };
-        Ok(images
-            .into_iter()
-            .zip(targets.chunk(count)?)
-            .map(part)
-            .collect())
+        let parts = images.into_iter().zip(targets.chunk(count)?);
+        Ok(Step {
+            parts: parts.map(part).collect(),
+            // What the parts lead to are their shares.
+            loss: Box::new(|shares| Ok(shares.f_sum(Kind::Float)?)),
+        })
     };
-    descend(trainer, training, steps, &mut parts, progress, pool, call)
+    descend(
+        trainer,
+        training,
+        steps,
+        &mut minibatch,
+        progress,
+        pool,
+        call,
+    )
 }

@@ -14,7 +14,7 @@ use crate::layout::Layout;
 use crate::pass::Pass;
 use crate::tensors::channels_last;
 use crate::weights::Weights;
-pub(crate) use gradient::PartLoss;
+pub(crate) use gradient::{Forward, Step};
 pub(crate) use trainer::Trainer;
 
 /// Parts of a minibatch on the CPU. Fixed, because normalisation looks at one part at a time: another number would be
@@ -93,8 +93,11 @@ impl Training {
     }
 }
 
+/// What is made small, from the logits f32 `[N, classes]` and labels i64 `[N]` of a whole minibatch to a scalar.
+pub type Objective<'a> = dyn Fn(&Tensor, &Tensor) -> Result<Tensor> + 'a;
+
 /// What training starts from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Start<'a> {
     /// The network.
     pub name: NetworkName,
@@ -104,20 +107,29 @@ pub struct Start<'a> {
     pub weights: &'a Weights,
     /// Where it is trained.
     pub device: Device,
+    /// What is made small; the mean cross-entropy if absent.
+    pub objective: Option<&'a Objective<'a>>,
+}
+
+/// The mean cross-entropy of a minibatch.
+fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
+    let none: Option<&Tensor> = None;
+    let sum = logits.f_cross_entropy_loss(labels, none, Reduction::Sum, -100, 0.0)?;
+    Ok(sum.f_div_scalar(labels.size1()? as f64)?)
 }
 
 /// A minibatch: images f32 `[N, C, H, W]`, normalised, and labels i64 `[N]`.
 pub type Minibatch = (Tensor, Tensor);
 
-/// Trains all weights of a network by cross-entropy and returns them.
+/// Trains all weights of a network and returns them.
 ///
 /// `batch` gives the minibatch of a step; each must have the same size or less, and at least one image. `progress` hears
 /// the steps done and the mean loss of the last one.
 ///
 /// Each minibatch is cut into [`SHARDS`] parts that run side by side; normalisation uses the statistics of the part
-/// (Hoffer et al., NeurIPS 2017, call it ghost batch normalisation), gradients and statistics are added in order. So the
-/// result does not depend on the number of threads, as long as libtorch uses one thread an operation. On a GPU the
-/// minibatch stays whole.
+/// (Hoffer et al., NeurIPS 2017, call it ghost batch normalisation), the objective sees the logits of all, gradients and
+/// statistics are added in order. So the result does not depend on the number of threads, as long as libtorch uses one
+/// thread an operation. On a GPU the minibatch stays whole.
 ///
 /// # Errors
 ///
@@ -136,7 +148,8 @@ pub fn train(
     let architecture = architecture.as_ref();
     let network = format!("{} with {} classes", start.name, start.classes);
     let trainer = Trainer::new(layout, start.weights, &network, start.device)?;
-    let mut parts = |step: u64| -> Result<Vec<PartLoss<'_>>> {
+    let objective = start.objective.unwrap_or(&cross_entropy);
+    let mut minibatch = |step: u64| -> Result<Step<'_>> {
         let (images, labels) = batch(step)?;
         let size = labels.size().first().copied().unwrap_or(0);
         if size == 0 || images.size().first() != Some(&size) {
@@ -148,13 +161,24 @@ pub fn train(
         }
         let shards = shards(start.device);
         let images = images.f_to_device(start.device)?.f_chunk(shards, 0)?;
-        let labels = labels.f_to_device(start.device)?.f_chunk(shards, 0)?;
-        let part = |(images, labels): (Tensor, Tensor)| -> PartLoss<'_> {
-            Box::new(move |pass| cross_entropy(architecture, pass, &images, &labels, size))
+        let labels = labels.f_to_device(start.device)?;
+        let part = |images: Tensor| -> Forward<'_> {
+            Box::new(move |pass| logits(architecture, pass, &images))
         };
-        Ok(images.into_iter().zip(labels).map(part).collect())
+        Ok(Step {
+            parts: images.into_iter().map(part).collect(),
+            loss: Box::new(move |logits| objective(logits, &labels)),
+        })
     };
-    descend(trainer, training, steps, &mut parts, progress, pool, call)
+    descend(
+        trainer,
+        training,
+        steps,
+        &mut minibatch,
+        progress,
+        pool,
+        call,
+    )
 }
 
 /// Into how many parts a minibatch is cut.
@@ -165,38 +189,29 @@ pub(crate) fn shards(device: Device) -> i64 {
     }
 }
 
-/// The share of some images in the cross-entropy of a minibatch of `size`.
-fn cross_entropy(
-    architecture: &dyn Architecture,
-    pass: &Pass<'_>,
-    images: &Tensor,
-    labels: &Tensor,
-    size: i64,
-) -> Result<Tensor> {
+/// The logits of some images in training.
+fn logits(architecture: &dyn Architecture, pass: &Pass<'_>, images: &Tensor) -> Result<Tensor> {
     let stem = architecture.stem(pass, &channels_last(images)?)?;
     let maps = architecture.maps(pass, &stem)?;
     let last = maps
         .last()
         .ok_or_else(|| Error::failed("a network without stages"))?;
-    let logits = architecture.classify(pass, &architecture.features(last)?)?;
-    let none: Option<&Tensor> = None;
-    let loss = logits.f_cross_entropy_loss(labels, none, Reduction::Sum, -100, 0.0)?;
-    Ok(loss.f_div_scalar(size as f64)?)
+    architecture.classify(pass, &architecture.features(last)?)
 }
 
-/// Moves the weights of a trainer `steps` times; `parts` gives the losses of the parts of a step's minibatch.
+/// Moves the weights of a trainer `steps` times; `minibatch` gives what each step is about.
 pub(crate) fn descend<'a>(
     mut trainer: Trainer,
     training: &Training,
     steps: u64,
-    parts: &mut dyn FnMut(u64) -> Result<Vec<PartLoss<'a>>>,
+    minibatch: &mut dyn FnMut(u64) -> Result<Step<'a>>,
     progress: &mut dyn FnMut(u64, f64),
     pool: &ThreadPool,
     call: &Call<'_>,
 ) -> Result<Weights> {
     for step in 0..steps {
         call.check()?;
-        let gradient = trainer.gradient(parts(step)?, pool)?;
+        let gradient = trainer.gradient(minibatch(step)?, pool)?;
         if !gradient.loss.is_finite() {
             return Err(Error::failed(format!(
                 "training diverged: the loss of step {step} is {}",

@@ -2,10 +2,10 @@
 
 use metricopt_sdk::Result;
 use metricopt_sdk::tch::{Device, Tensor};
-use rayon::{ThreadPool, prelude::*};
+use rayon::ThreadPool;
 
 use super::Training;
-use super::gradient::{Gradient, PartLoss, of_part};
+use super::gradient::{Gradient, Step};
 use crate::layout::{Layout, Parameter, Role};
 use crate::tensors::{Shared, channels_last};
 use crate::weights::Weights;
@@ -56,14 +56,10 @@ impl Trainer {
         parameters.filter(is_trained).map(|(index, _)| index)
     }
 
-    /// The gradient of a minibatch, whose parts are followed side by side.
-    pub(super) fn gradient(&self, parts: Vec<PartLoss<'_>>, pool: &ThreadPool) -> Result<Gradient> {
+    /// The gradient of a minibatch.
+    pub(super) fn gradient(&self, step: Step<'_>, pool: &ThreadPool) -> Result<Gradient> {
         let shared = Shared::new(self.tensors.iter().map(Tensor::shallow_clone).collect());
-        let layout = &self.layout;
-        let follow = |part| of_part(layout, shared.get(), part);
-        let parts: Result<Vec<Gradient>> =
-            pool.install(|| parts.into_par_iter().map(follow).collect());
-        Gradient::sum(parts?)
+        Gradient::of(step, &self.layout, &shared, pool)
     }
 
     pub(super) fn update(

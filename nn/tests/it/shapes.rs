@@ -7,6 +7,7 @@ use metricopt_sdk::tch::{Device, Kind, Tensor, no_grad};
 /// Number of sites, length of the adapter, and length of the embedding.
 fn published(name: NetworkName) -> (usize, usize, i64) {
     match name {
+        NetworkName::Conv4 => (4, 256, 32),
         NetworkName::Resnet8 => (7, 240, 32),
         // 6 n + 1 normalisations: 2 (16 + 2 n (16 + 32 + 64)) numbers.
         NetworkName::Resnet20 => (19, 1376, 64),

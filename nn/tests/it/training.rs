@@ -49,6 +49,7 @@ fn attempt(
         classes: 3,
         weights: start,
         device: Device::Cpu,
+        objective: None,
     };
     let call = Call {
         threads,

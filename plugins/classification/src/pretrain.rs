@@ -3,14 +3,11 @@
 use metricopt_data::{Augmentation, Images};
 use metricopt_nn::{NetworkName, Start, Training, Weights, initialise, train};
 use metricopt_sdk::prelude::*;
-use metricopt_sdk::tch::{Device, Tensor};
+use metricopt_sdk::tch::Tensor;
+use metricopt_vision::{Pixels, Recipe, augment, cached};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_pcg::Pcg64Mcg;
-
-use crate::cache;
-use crate::part::augment;
-use crate::pixels::Pixels;
 
 /// An odd number without pattern, so that the seeds of epochs lie far apart.
 const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -88,25 +85,16 @@ pub(crate) fn pretrained(
     pool: &rayon::ThreadPool,
     context: &Context<'_>,
 ) -> Result<Weights> {
-    let device = if context.device == Device::Cpu {
-        "cpu"
-    } else {
-        "cuda"
+    let recipe = Recipe {
+        plugin: "classification",
+        network,
+        config: metricopt_sdk::config::to_json(config).to_string(),
+        device: context.device,
+        seed: context.seed,
     };
-    let path = context
-        .cache
-        .map(|folder| cache::path(folder, network, config, images, device, context.seed));
-    if let Some(weights) = path.as_deref().and_then(cache::read) {
-        return Ok(weights);
-    }
-    if let Some(path) = &path {
-        cache::check_writable(path)?;
-    }
-    let weights = fit(config, network, images, pixels, pool, context)?;
-    if let Some(path) = &path {
-        weights.write(path)?;
-    }
-    Ok(weights)
+    cached(context.cache, &recipe, images, || {
+        fit(config, network, images, pixels, pool, context)
+    })
 }
 
 fn fit(
@@ -144,6 +132,7 @@ fn fit(
         classes: images.classes.len(),
         weights: &initialise(network, images.classes.len(), seed)?,
         device,
+        objective: None,
     };
     let mut progress = |done: u64, _: f64| (context.progress)("pre-training", done, steps);
     train(

@@ -5,14 +5,12 @@ use metricopt_nn::population::{self, Blocks};
 use metricopt_nn::{Film, Weights, build};
 use metricopt_sdk::prelude::*;
 use metricopt_sdk::tch::{Device, Kind as Dtype, Tensor};
+use metricopt_vision::{Entrance, Part, Pixels, TunedSites};
 use std::ops::Range;
 
 use crate::config::Config;
 use crate::loss::CrossEntropy;
-use crate::part::{Entrance, Part};
-use crate::pixels::Pixels;
 use crate::pretrain::pretrained;
-use crate::sites::TunedSites;
 
 /// Most values of the predictions that are emitted at once: 64 MB.
 const MAX_EMITTED: usize = 1 << 24;

@@ -34,7 +34,7 @@ pub enum Kind {
     /// `scores` f32 `[N]` or `[N, C]`, `labels` i64 `[N]`.
     Classification,
     /// `embeddings` f32 `[N, D]`, `labels` i64 `[N]`; where queries are not the items themselves also
-    /// `query_embeddings` f32 `[Q, D]`, `query_labels` i64 `[Q]`.
+    /// `query_embeddings` f32 `[Q, D]`, `query_labels` i64 `[Q]`; where only some items are queries `query_rows` i64 `[Q]`.
     Retrieval,
     /// `boxes` f32 `[M, 4]`, `scores` f32 `[M]`, `labels` i64 `[M]`, `image_ids` i64 `[M]` and the `gt_` tensors.
     Detection,
@@ -59,7 +59,7 @@ impl Kind {
             Kind::Classification => "`scores` F32 [N] or [N, C], `labels` I64 [N]",
             Kind::Retrieval => {
                 "`embeddings` F32 [N, D], `labels` I64 [N], \
-                 optionally `query_embeddings` F32 [Q, D], `query_labels` I64 [Q]"
+                 optionally `query_embeddings` F32 [Q, D], `query_labels` I64 [Q], or `query_rows` I64 [Q]"
             }
             Kind::Detection => {
                 "`boxes` F32 [M, 4] (x1, y1, x2, y2), `scores` F32 [M], `labels` I64 [M], `image_ids` I64 [M], \

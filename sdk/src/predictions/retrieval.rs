@@ -5,7 +5,8 @@ use crate::{Error, Result, View, Views};
 
 /// Embeddings of `N` items with the class of each, and of `Q` queries where these are not the items themselves.
 ///
-/// Without queries of its own each item is a query to all the others.
+/// Without queries of its own each item is a query to all the others, or only the items at some rows are: then they search
+/// all items but themselves, which is how a part of the items is looked at without making the search easier.
 ///
 /// ```
 /// use metricopt_sdk::Retrieval;
@@ -14,13 +15,26 @@ use crate::{Error, Result, View, Views};
 /// assert_eq!((input.len(), input.dimensions()), (2, 2));
 /// let split = input.with_queries(&[0.5, 0.5], &[7])?;
 /// assert_eq!(split.query_labels(), Some(&[7][..]));
+/// let first = input.with_query_rows(&[0])?;
+/// assert_eq!(first.query_rows(), Some(&[0][..]));
 /// # Ok::<(), metricopt_sdk::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Retrieval<'a> {
     items: Items<'a>,
-    queries: Option<Items<'a>>,
+    queries: Queries<'a>,
     dimensions: usize,
+}
+
+/// What the items are searched for.
+#[derive(Clone, Copy, Debug)]
+enum Queries<'a> {
+    /// Each item.
+    All,
+    /// The items at these rows.
+    Rows(&'a [i64]),
+    /// Others.
+    Own(Items<'a>),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +70,7 @@ impl<'a> Items<'a> {
 /// Names of the tensors of the items, and of the queries.
 const ITEMS: [&str; 2] = ["embeddings", "labels"];
 const QUERIES: [&str; 2] = ["query_embeddings", "query_labels"];
+const ROWS: &str = "query_rows";
 
 impl<'a> Retrieval<'a> {
     /// Embeddings `[N, dimensions]`, row-major, and labels `[N]`.
@@ -66,7 +81,7 @@ impl<'a> Retrieval<'a> {
     pub fn new(embeddings: &'a [f32], dimensions: usize, labels: &'a [i64]) -> Result<Self> {
         Ok(Self {
             items: Items::new(ITEMS, embeddings, dimensions, labels)?,
-            queries: None,
+            queries: Queries::All,
             dimensions,
         })
     }
@@ -80,7 +95,27 @@ impl<'a> Retrieval<'a> {
     pub fn with_queries(self, embeddings: &'a [f32], labels: &'a [i64]) -> Result<Self> {
         let queries = Items::new(QUERIES, embeddings, self.dimensions, labels)?;
         Ok(Self {
-            queries: Some(queries),
+            queries: Queries::Own(queries),
+            ..self
+        })
+    }
+
+    /// Only the items at these rows are queries, each to all other items; a row that stands there twice counts twice.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such row.
+    pub fn with_query_rows(self, rows: &'a [i64]) -> Result<Self> {
+        let exists = |&row: &i64| usize::try_from(row).is_ok_and(|row| row < self.len());
+        if let Some(at) = rows.iter().position(|row| !exists(row)) {
+            return Err(Error::data(format!(
+                "tensor `{ROWS}` holds {} at element {at}, and there are {} items",
+                rows[at],
+                self.len()
+            )));
+        }
+        Ok(Self {
+            queries: Queries::Rows(rows),
             ..self
         })
     }
@@ -110,14 +145,28 @@ impl<'a> Retrieval<'a> {
         self.items.labels
     }
 
-    /// The embeddings of the queries, row-major `[Q, D]`; none if the items are the queries.
+    /// The embeddings of the queries, row-major `[Q, D]`; none if items are the queries.
     pub fn query_embeddings(&self) -> Option<&'a [f32]> {
-        self.queries.map(|queries| queries.embeddings)
+        match self.queries {
+            Queries::Own(queries) => Some(queries.embeddings),
+            _ => None,
+        }
     }
 
-    /// The class of each query; none if the items are the queries.
+    /// The class of each query; none if items are the queries.
     pub fn query_labels(&self) -> Option<&'a [i64]> {
-        self.queries.map(|queries| queries.labels)
+        match self.queries {
+            Queries::Own(queries) => Some(queries.labels),
+            _ => None,
+        }
+    }
+
+    /// The rows of the items that are queries; none if all are, or none is.
+    pub fn query_rows(&self) -> Option<&'a [i64]> {
+        match self.queries {
+            Queries::Rows(rows) => Some(rows),
+            _ => None,
+        }
     }
 }
 
@@ -146,7 +195,23 @@ impl<'a> Predictions<'a> for Retrieval<'a> {
         let [embeddings, labels] = [views.get(ITEMS[0])?, views.get(ITEMS[1])?];
         let dimensions = columns(ITEMS, embeddings, labels, "N")?;
         let items = Self::new(embeddings.f32()?, dimensions, labels.i64()?)?;
-        if QUERIES.iter().all(|name| views.find(name).is_none()) {
+        let own = QUERIES.iter().any(|name| views.find(name).is_some());
+        if let Some(rows) = views.find(ROWS) {
+            let &[_] = rows.shape() else {
+                return Err(Error::data(format!(
+                    "tensor `{ROWS}` has shape {:?}, expected [Q]",
+                    rows.shape()
+                )));
+            };
+            if own {
+                return Err(Error::data(format!(
+                    "there are both `{ROWS}` and `{}`: queries are items or others",
+                    QUERIES[0]
+                )));
+            }
+            return items.with_query_rows(rows.i64()?);
+        }
+        if !own {
             return Ok(items);
         }
         // One of the two alone is a mistake.
@@ -223,6 +288,24 @@ mod tests {
                 ("query_labels", &[1], Data::I64(&[5]))
             ]),
             "tensor `query_embeddings` holds inf at element 1"
+        );
+        for (rows, at) in [(&[1, 2][..], "2 at element 1"), (&[-1], "-1 at element 0")] {
+            assert_eq!(
+                refusal(&[("query_rows", &[rows.len()], Data::I64(rows))]),
+                format!("tensor `query_rows` holds {at}, and there are 2 items")
+            );
+        }
+        assert_eq!(
+            refusal(&[("query_rows", &[1, 1], Data::I64(&[0]))]),
+            "tensor `query_rows` has shape [1, 1], expected [Q]"
+        );
+        assert_eq!(
+            refusal(&[
+                embeddings,
+                ("query_labels", &[1], Data::I64(&[5])),
+                ("query_rows", &[1], Data::I64(&[0]))
+            ]),
+            "there are both `query_rows` and `query_embeddings`: queries are items or others"
         );
     }
 }

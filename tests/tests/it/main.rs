@@ -30,6 +30,7 @@ mod report;
 mod reproduce;
 mod results;
 mod resume;
+mod retrieval;
 mod reuse;
 mod score;
 mod slow;

@@ -23,6 +23,7 @@ const BUILT_IN: [(&str, &str); 4] = [
     ("classification", "metricopt_classification"),
     ("detection", "metricopt_detection"),
     ("metrics", "metricopt_metrics"),
+    ("retrieval", "metricopt_retrieval"),
     ("tabular", "metricopt_tabular"),
 ];
 

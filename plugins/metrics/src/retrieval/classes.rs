@@ -7,6 +7,7 @@ use std::ops::Range;
 pub(super) struct Classes<'a> {
     labels: &'a [i64],
     query_labels: Option<&'a [i64]>,
+    query_rows: Option<&'a [i64]>,
     /// The rows of the items by class, ascending in each; a *place* is a position in it.
     pub(super) gallery: Vec<usize>,
     /// The queries that have something to find, by class.
@@ -41,12 +42,17 @@ impl<'a> Classes<'a> {
         // Stable: rows stay ascending.
         gallery.sort_by_key(|&row| labels[row]);
         let query_labels = input.query_labels();
-        let queries = match query_labels {
-            None => leave_one_out(labels, &gallery),
-            Some(query_labels) => with_gallery(labels, &gallery, query_labels),
+        let query_rows = input.query_rows();
+        let queries = match (query_labels, query_rows) {
+            (Some(query_labels), _) => with_gallery(labels, &gallery, query_labels),
+            (None, None) => leave_one_out(labels, &gallery),
+            (None, Some(rows)) => some_left_out(labels, &gallery, rows),
         };
         if queries.is_empty() {
             return Err(match query_labels {
+                None if query_rows.is_some() => {
+                    Error::undefined("no item at `query_rows` has another one of its class")
+                }
                 None => Error::undefined("no two items are of one class").hint(
                     "an item is a query only if there is another one of its class: give at least two of a class",
                 ),
@@ -57,6 +63,7 @@ impl<'a> Classes<'a> {
         Ok(Self {
             labels,
             query_labels,
+            query_rows,
             gallery,
             queries,
         })
@@ -64,7 +71,9 @@ impl<'a> Classes<'a> {
 
     /// Whether these are the labels of that input too.
     pub(super) fn fit(&self, input: &Retrieval<'_>) -> bool {
-        self.labels == input.labels() && self.query_labels == input.query_labels()
+        self.labels == input.labels()
+            && self.query_labels == input.query_labels()
+            && self.query_rows == input.query_rows()
     }
 }
 
@@ -89,6 +98,20 @@ fn leave_one_out(labels: &[i64], gallery: &[usize]) -> Vec<Query> {
             })
         })
         .collect()
+}
+
+/// As [`leave_one_out`], but only of the items at some rows, each as often as its row stands there.
+fn some_left_out(labels: &[i64], gallery: &[usize], rows: &[i64]) -> Vec<Query> {
+    let mut times = vec![0; labels.len()];
+    for &row in rows {
+        times[row as usize] += 1;
+    }
+    let all = leave_one_out(labels, gallery).into_iter();
+    all.flat_map(|query| {
+        let times = times[query.row];
+        std::iter::repeat_n(query, times)
+    })
+    .collect()
 }
 
 fn with_gallery(labels: &[i64], gallery: &[usize], query_labels: &[i64]) -> Vec<Query> {

@@ -1,7 +1,8 @@
 //! Metrics of retrieval: for each query, where the items of its class stand among all items by distance.
 //!
 //! Without queries of their own each item is a query that never retrieves itself (leave-one-out); a query for which
-//! there is no other item of its class is left out. All metrics are the mean over the queries of a number that follows
+//! there is no other item of its class is left out. With `query_rows` only the items at these rows are queries, to all
+//! other items. All metrics are the mean over the queries of a number that follows
 //! from the ranks of the relevant items, which `search.rs` finds.
 //!
 //! The **rank** of an item for a query is the number of items nearer to it, plus the number of items equally near with a

@@ -5,3 +5,4 @@ mod golden;
 mod hand_worked;
 mod hostile;
 mod predictions;
+mod query_rows;

@@ -2,26 +2,35 @@
 
 use metricopt_data::Images;
 use metricopt_nn::{NetworkName, Weights};
+use metricopt_sdk::tch::Device;
 use metricopt_sdk::{Error, Result};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
-use crate::pretrain::Pretraining;
-
 /// Changes whenever the same content would give another network.
 const VERSION: &str = "1";
 
-/// Where the network for this configuration, seed and data lies.
-pub(crate) fn path(
-    folder: &Path,
-    network: NetworkName,
-    config: &Pretraining,
-    images: &Images,
-    device: &str,
-    seed: u64,
-) -> PathBuf {
+/// What a pre-trained network was made from, beside its images.
+pub struct Recipe<'a> {
+    /// The plugin that trains it, which is also the name of its folder.
+    pub plugin: &'a str,
+    /// The network.
+    pub network: NetworkName,
+    /// All that the user can say about the training, as JSON.
+    pub config: String,
+    /// Where it is trained: other devices round otherwise.
+    pub device: Device,
+    /// Seed of the training.
+    pub seed: u64,
+}
+
+/// Where the network of this recipe and these images lies.
+fn path(folder: &Path, recipe: &Recipe<'_>, images: &Images) -> PathBuf {
     let mut hash = Sha256::new();
-    let config = metricopt_sdk::config::to_json(config).to_string();
+    let device = match recipe.device {
+        Device::Cpu => "cpu",
+        _ => "cuda",
+    };
     let sizes = [
         images.channels,
         images.height,
@@ -30,10 +39,10 @@ pub(crate) fn path(
     ];
     for part in [
         VERSION,
-        network.name(),
-        &config,
+        recipe.network.name(),
+        &recipe.config,
         device,
-        &seed.to_string(),
+        &recipe.seed.to_string(),
         &format!("{sizes:?}"),
     ] {
         hash.update(part.as_bytes());
@@ -50,17 +59,40 @@ pub(crate) fn path(
         .map(|byte| format!("{byte:02x}"))
         .collect();
     folder
-        .join("classification")
+        .join(recipe.plugin)
         .join(format!("{name}.safetensors"))
 }
 
+/// The weights of the cache, or made by `train` and put there; without a folder they are made each time.
+///
+/// # Errors
+///
+/// Those of `train`, or that the cache cannot be written, which is found out before.
+pub fn cached(
+    folder: Option<&Path>,
+    recipe: &Recipe<'_>,
+    images: &Images,
+    train: impl FnOnce() -> Result<Weights>,
+) -> Result<Weights> {
+    let Some(path) = folder.map(|folder| path(folder, recipe, images)) else {
+        return train();
+    };
+    if let Some(weights) = read(&path) {
+        return Ok(weights);
+    }
+    check_writable(&path)?;
+    let weights = train()?;
+    weights.write(&path)?;
+    Ok(weights)
+}
+
 /// Reads weights; `None` if there are none or the file is damaged, because they can be made again.
-pub(crate) fn read(path: &Path) -> Option<Weights> {
+fn read(path: &Path) -> Option<Weights> {
     Weights::read(path).ok()
 }
 
 /// Finds out whether the cache can be written, before minutes are spent on what goes into it.
-pub(crate) fn check_writable(path: &Path) -> Result<()> {
+fn check_writable(path: &Path) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let probe = path.with_extension(format!("{}.probe", std::process::id()));
     let tried = std::fs::create_dir_all(folder)

@@ -6,7 +6,7 @@ use metricopt_sdk::tch::Tensor;
 use metricopt_sdk::{Error, Result};
 
 /// Normalises images as a network expects them.
-pub(crate) struct Pixels {
+pub struct Pixels {
     normalisation: Normalisation,
     /// `[channels, height, width]` of the bytes.
     shape: [usize; 3],
@@ -18,7 +18,7 @@ impl Pixels {
     /// # Errors
     ///
     /// If the network cannot take their colours.
-    pub(crate) fn new(input: &Input, images: &Images, network: &str) -> Result<Self> {
+    pub fn new(input: &Input, images: &Images, network: &str) -> Result<Self> {
         if images.channels != 1 && images.channels != input.channels {
             return Err(Error::configuration(format!(
                 "`{network}` takes images of {} channel, and these have {}",
@@ -33,7 +33,7 @@ impl Pixels {
     }
 
     /// `[channels, height, width]` of the bytes.
-    pub(crate) fn shape(&self) -> [usize; 3] {
+    pub fn shape(&self) -> [usize; 3] {
         self.shape
     }
 
@@ -42,7 +42,7 @@ impl Pixels {
     /// # Errors
     ///
     /// Those of libtorch, or if the bytes are no whole number of images.
-    pub(crate) fn tensor(&self, bytes: &[u8]) -> Result<Tensor> {
+    pub fn tensor(&self, bytes: &[u8]) -> Result<Tensor> {
         let [channels, height, width] = self.shape;
         let (outputs, area) = (self.normalisation.channels(), height * width);
         let repeated: Vec<u8>;

@@ -16,10 +16,13 @@ const BLOCK_VALUES: usize = 1 << 20;
 const MAX_BLOCK: usize = 256;
 
 /// A frozen network and what comes before it.
-pub(crate) struct Entrance {
-    pub(crate) network: Box<dyn Network>,
-    pub(crate) pixels: Pixels,
-    pub(crate) device: Device,
+pub struct Entrance {
+    /// The network.
+    pub network: Box<dyn Network>,
+    /// How bytes become what it takes.
+    pub pixels: Pixels,
+    /// Where it lives.
+    pub device: Device,
     /// `[channels, height, width]` in front of the first FiLM site.
     stem: [usize; 3],
 }
@@ -30,7 +33,7 @@ impl Entrance {
     /// # Errors
     ///
     /// If the images are too small for the network.
-    pub(crate) fn new(network: Box<dyn Network>, pixels: Pixels, device: Device) -> Result<Self> {
+    pub fn new(network: Box<dyn Network>, pixels: Pixels, device: Device) -> Result<Self> {
         let black = vec![0; pixels.shape().iter().product()];
         let size = no_grad(|| -> Result<Vec<i64>> {
             let stem = network.stem(&pixels.tensor(&black)?.f_to_device(device)?)?;
@@ -47,13 +50,13 @@ impl Entrance {
     }
 
     /// Number of values in front of the first FiLM site for one image.
-    pub(crate) fn stem_values(&self) -> usize {
+    pub fn stem_values(&self) -> usize {
         self.stem.iter().product()
     }
 
     /// Number of images that are worked on at once: it follows from the kind of images alone, so that results do not depend
     /// on threads.
-    pub(crate) fn block(&self) -> usize {
+    pub fn block(&self) -> usize {
         (BLOCK_VALUES / self.stem_values().max(1)).clamp(1, MAX_BLOCK)
     }
 
@@ -64,7 +67,7 @@ impl Entrance {
 }
 
 /// One split.
-pub(crate) struct Part {
+pub struct Part {
     images: Images,
     /// Activations in front of the first FiLM site, row-major `[N, height, width, channels]`, where they are kept.
     stems: Option<Vec<f32>>,
@@ -72,7 +75,7 @@ pub(crate) struct Part {
 
 impl Part {
     /// Without any activations.
-    pub(crate) fn new(images: Images) -> Self {
+    pub fn new(images: Images) -> Self {
         Self {
             images,
             stems: None,
@@ -80,12 +83,12 @@ impl Part {
     }
 
     /// The images.
-    pub(crate) fn images(&self) -> &Images {
+    pub fn images(&self) -> &Images {
         &self.images
     }
 
     /// The labels of some rows.
-    pub(crate) fn labels(&self, rows: &[u32]) -> Vec<i64> {
+    pub fn labels(&self, rows: &[u32]) -> Vec<i64> {
         rows.iter()
             .map(|&row| self.images.labels[row as usize])
             .collect()
@@ -96,7 +99,7 @@ impl Part {
     /// # Errors
     ///
     /// Those of libtorch, or that the user asked to stop.
-    pub(crate) fn keep_stems(
+    pub fn keep_stems(
         &mut self,
         entrance: &Entrance,
         pool: &rayon::ThreadPool,
@@ -120,7 +123,7 @@ impl Part {
     /// # Errors
     ///
     /// Those of libtorch, or if there is no image of a row.
-    pub(crate) fn stem(&self, entrance: &Entrance, rows: &[u32]) -> Result<Tensor> {
+    pub fn stem(&self, entrance: &Entrance, rows: &[u32]) -> Result<Tensor> {
         let Some(stems) = &self.stems else {
             return entrance.stem_of(&self.images.gather(rows)?.pixels);
         };
@@ -152,7 +155,7 @@ impl Part {
     /// # Errors
     ///
     /// Those of libtorch, or if there is no image of a row.
-    pub(crate) fn augmented_stem(
+    pub fn augmented_stem(
         &self,
         entrance: &Entrance,
         rows: &[u32],
@@ -175,7 +178,7 @@ impl Part {
 /// # Errors
 ///
 /// If the bytes are no whole number of images.
-pub(crate) fn augment(
+pub fn augment(
     bytes: &mut [u8],
     shape: [usize; 3],
     augmentation: &Augmentation,

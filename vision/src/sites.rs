@@ -4,7 +4,7 @@ use metricopt_sdk::tch::{Kind, Tensor};
 use metricopt_sdk::{Error, Result, Site};
 
 /// The sites of a network that are tuned; at all others the network stays as it is.
-pub(crate) struct TunedSites {
+pub struct TunedSites {
     sites: Vec<Site>,
     /// Runs of the network's whole adapter, in order: their lengths, and whether they are tuned.
     runs: Vec<(i64, bool)>,
@@ -16,7 +16,7 @@ impl TunedSites {
     /// # Errors
     ///
     /// If a name stands for no site.
-    pub(crate) fn choose(all: &[Site], names: &[String]) -> Result<Self> {
+    pub fn choose(all: &[Site], names: &[String]) -> Result<Self> {
         let below = |site: &Site, name: &str| {
             site.name
                 .strip_prefix(name)
@@ -53,7 +53,7 @@ impl TunedSites {
     }
 
     /// The tuned sites in adapter order.
-    pub(crate) fn sites(&self) -> &[Site] {
+    pub fn sites(&self) -> &[Site] {
         &self.sites
     }
 
@@ -63,7 +63,7 @@ impl TunedSites {
     /// # Errors
     ///
     /// If the adapter has another length.
-    pub(crate) fn whole(&self, phi: &Tensor) -> Result<Tensor> {
+    pub fn whole(&self, phi: &Tensor) -> Result<Tensor> {
         if let [(_, true)] = self.runs.as_slice() {
             return Ok(phi.shallow_clone());
         }
@@ -89,7 +89,7 @@ impl TunedSites {
     /// # Errors
     ///
     /// If the adapter has another length.
-    pub(crate) fn own(&self, whole: &Tensor) -> Result<Tensor> {
+    pub fn own(&self, whole: &Tensor) -> Result<Tensor> {
         if let [(_, true)] = self.runs.as_slice() {
             return Ok(whole.shallow_clone());
         }
