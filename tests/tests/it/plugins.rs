@@ -67,7 +67,7 @@ fn every_built_in_plugin_is_a_library_too() {
 #[test]
 fn loaded_plugins_give_the_same_results() {
     let place = Place::new();
-    let [_, _, metrics, tabular] = BUILT_IN.map(|(_, crate_name)| library(crate_name));
+    let [_, _, metrics, _, tabular] = BUILT_IN.map(|(_, crate_name)| library(crate_name));
     let (metrics, tabular) = (metrics.to_str().unwrap(), tabular.to_str().unwrap());
     for metric in ["f1", "aucpr", "precision-at-recall:recall=0.7"] {
         let metric = ["--metric", metric];
@@ -266,7 +266,7 @@ fn slow_release_libraries_give_the_same_bits_too() {
             .join("release/deps")
             .join(library.file_name().unwrap())
     };
-    let [_, _, metrics, tabular] = BUILT_IN.map(|(_, crate_name)| release(crate_name));
+    let [_, _, metrics, _, tabular] = BUILT_IN.map(|(_, crate_name)| release(crate_name));
     succeeds(place.run("compiled", &[]));
     let plugins = [
         "--plugin",
