@@ -43,11 +43,11 @@ pub struct Scattered {
 impl Default for Scattered {
     fn default() -> Self {
         Self {
-            train_images: 1000,
+            train_images: 800,
             validation_images: 240,
             test_images: 400,
             digits: 3,
-            noise: 8.0,
+            noise: 4.0,
         }
     }
 }

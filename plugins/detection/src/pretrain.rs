@@ -40,11 +40,11 @@ pub struct Pretraining {
 impl Default for Pretraining {
     fn default() -> Self {
         Self {
-            epochs: 30,
+            epochs: 58,
             batch_size: 32,
-            learning_rate: 0.05,
+            learning_rate: 0.2,
             momentum: 0.9,
-            weight_decay: 1e-4,
+            weight_decay: 5e-4,
             flip: false,
         }
     }
