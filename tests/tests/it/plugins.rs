@@ -19,7 +19,7 @@ fn without_seconds(value: &Value) -> Value {
 }
 
 /// The plugins that are compiled in, and their libraries.
-const BUILT_IN: [(&str, &str); 4] = [
+const BUILT_IN: [(&str, &str); 5] = [
     ("classification", "metricopt_classification"),
     ("detection", "metricopt_detection"),
     ("metrics", "metricopt_metrics"),
