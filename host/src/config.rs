@@ -1,6 +1,6 @@
 //! Layered configuration that remembers where every value came from.
 //!
-//! The layers are defaults, then configuration files, then `--set` and the other options of the command line; later
+//! The layers are defaults of the host, what the task wants of the engine instead, then configuration files, then `--set` and the other options of the command line; later
 //! ones win. A key is checked against the schemas of host and task before it counts, so that a typing error is an error
 //! and not a default.
 
@@ -18,6 +18,8 @@ use crate::suggest;
 pub enum Origin {
     /// A default of the host or of the task.
     Default,
+    /// What the task wants of the engine.
+    Task,
     /// A configuration file.
     File(PathBuf),
     /// The command line.
@@ -30,6 +32,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Origin::Default => formatter.write_str("default"),
+            Origin::Task => formatter.write_str("default of the task"),
             Origin::File(path) => write!(formatter, "{}", path.display()),
             Origin::CommandLine => formatter.write_str("command line"),
             Origin::EarlierRun(path) => write!(formatter, "earlier run {}", path.display()),
@@ -46,8 +49,12 @@ pub struct Layers {
 }
 
 impl Layers {
-    /// The defaults of the host and, under `task`, of a task.
-    pub fn new(task: &TaskEntry) -> Self {
+    /// The defaults of the host and, under `task`, of a task, with what the task wants of the engine.
+    ///
+    /// # Errors
+    ///
+    /// If the task wants something that there is not.
+    pub fn new(task: &TaskEntry) -> Result<Self> {
         let mut values = to_json(&EngineConfig::default());
         let mut schema = metricopt_sdk::config::schema::<EngineConfig>();
         if let (Value::Object(values), Some(properties)) =
@@ -56,11 +63,17 @@ impl Layers {
             values.insert("task".to_owned(), task.defaults.clone());
             properties.insert("task".to_owned(), task.schema.clone());
         }
-        Self {
+        let mut layers = Self {
             values,
             schema,
             origins: BTreeMap::new(),
-        }
+        };
+        layers
+            .merge("", task.engine_defaults.clone(), &Origin::Task)
+            .map_err(|error| {
+                error.context(format!("what task `{}` wants of the engine", task.name))
+            })?;
+        Ok(layers)
     }
 
     /// Every value, those of the task under `task`.
@@ -129,7 +142,8 @@ impl Layers {
                     .cloned()
             };
             let (was, is) = (find(earlier), find(&here));
-            if self.origins.contains_key(key) && was != is {
+            let is_own = !matches!(self.origins.get(key), None | Some(Origin::Task));
+            if is_own && was != is {
                 let shown = |value: Option<Value>| {
                     value.map_or_else(|| "not set".to_owned(), |value| value.to_string())
                 };

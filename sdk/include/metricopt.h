@@ -386,6 +386,8 @@ typedef struct metricopt_task {
      * Null if it is not offered. Since minor 1.
      */
     int32_t (*fold)(void *handle, void *phi, metricopt_emit emit, metricopt_sink error);
+    /* What the engine should take instead of its own defaults, JSON by section and key; empty for nothing. Since minor 1. */
+    metricopt_str engine_defaults;
 } metricopt_task;
 
 /*

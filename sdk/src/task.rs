@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fmt;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
@@ -163,6 +163,23 @@ pub trait Task: Send + Sized + 'static {
     const METRIC: &'static str;
     /// Its configuration; the doc comment is what `host describe` shows.
     type Config: Default + Serialize + DeserializeOwned + JsonSchema;
+
+    /// What the engine should take instead of its own defaults, as JSON by section and key (`host describe config`): a task
+    /// whose network is costly takes smaller minibatches and fewer trajectories. Users can still set every key.
+    ///
+    /// ```
+    /// use metricopt_sdk::Task;
+    /// use serde_json::json;
+    ///
+    /// /// The minibatches of a task, for example.
+    /// fn minibatch<T: Task>() -> Option<u64> {
+    ///     T::engine_defaults()["finetune"]["batch_size"].as_u64()
+    /// }
+    /// assert_eq!(json!({ "finetune": { "batch_size": 16 } })["finetune"]["batch_size"], 16);
+    /// ```
+    fn engine_defaults() -> Value {
+        json!({})
+    }
 
     /// Checks the configuration beyond what its types say, before anything is opened.
     ///
@@ -404,6 +421,8 @@ pub struct TaskEntry {
     pub schema: Value,
     /// The default configuration.
     pub defaults: Value,
+    /// What the engine takes instead of its own defaults, by section and key.
+    pub engine_defaults: Value,
     check: Arc<Check>,
     open: Arc<Open>,
 }
@@ -425,6 +444,7 @@ impl TaskEntry {
         Self {
             schema: config::schema::<T::Config>(),
             defaults: config::defaults::<T::Config>(),
+            engine_defaults: T::engine_defaults(),
             ..Self::new(
                 T::NAME.to_owned(),
                 T::KIND,
@@ -453,8 +473,9 @@ impl TaskEntry {
             name,
             kind,
             metric,
-            schema: serde_json::json!({ "type": "object", "properties": {} }),
-            defaults: serde_json::json!({}),
+            schema: json!({ "type": "object", "properties": {} }),
+            defaults: json!({}),
+            engine_defaults: json!({}),
             check: Arc::new(check),
             open: Arc::new(open),
         }

@@ -10,6 +10,7 @@ use super::opened::{Opened, check_kinds, threads};
 use super::plugins::{Chosen, PluginOptions};
 use super::progress::Progress;
 use super::{listen_for_interrupts, print, to_json};
+use crate::builtin::TASK_FOR_A_LOOK;
 use crate::config::Layers;
 use crate::device::DeviceChoice;
 use crate::engine::config::EngineConfig;
@@ -139,7 +140,8 @@ impl CheckMetric {
             Some((plugin, task))
         } else {
             let fits = |task: &TaskEntry| metric.kind == task.kind && metric.kind != Kind::Named;
-            registry.tasks().find(|(_, task)| fits(task))
+            let fitting = registry.tasks().filter(|(_, task)| fits(task));
+            fitting.min_by_key(|(_, task)| task.name != TASK_FOR_A_LOOK)
         };
         let Some((plugin, task)) = task else {
             if self.set.is_empty() {
@@ -151,7 +153,7 @@ impl CheckMetric {
             ))
             .hint("name a plugin with `--plugin`"));
         };
-        let mut layers = Layers::new(task);
+        let mut layers = Layers::new(task)?;
         for assignment in &self.set {
             layers.set(assignment)?;
         }

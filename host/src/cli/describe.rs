@@ -57,6 +57,7 @@ impl Describe {
                             "tuned for",
                             format!("{} unless `--metric` says otherwise", task.metric),
                         ),
+                        ("engine", engine_defaults(&task.engine_defaults)),
                     ],
                     schema: task.schema.clone(),
                     defaults: task.defaults.clone(),
@@ -248,5 +249,28 @@ fn flush(line: &mut String, text: &mut String) {
         text.push_str(line);
         text.push('\n');
         line.clear();
+    }
+}
+
+/// What a task wants of the engine, as one would set it.
+fn engine_defaults(wanted: &Value) -> String {
+    let mut keys = Vec::new();
+    assignments("", wanted, &mut keys);
+    if keys.is_empty() {
+        "as `host describe config` says".to_owned()
+    } else {
+        format!("with {} instead of its own defaults", keys.join(", "))
+    }
+}
+
+fn assignments(key: &str, value: &Value, all: &mut Vec<String>) {
+    match value {
+        Value::Object(entries) => {
+            for (name, value) in entries {
+                let dot = if key.is_empty() { "" } else { "." };
+                assignments(&format!("{key}{dot}{name}"), value, all);
+            }
+        }
+        value => all.push(format!("{key}={value}")),
     }
 }

@@ -76,7 +76,7 @@ impl PlanOptions {
         let spec = MetricSpec::parse(self.metric.as_deref().unwrap_or(&task.metric))?;
         let (metric_entry, metric) = spec.create(registry)?;
         check_kinds(registry, &metric_entry, task)?;
-        let mut layers = Layers::new(task);
+        let mut layers = Layers::new(task)?;
         for path in &self.config {
             let text = std::fs::read_to_string(path).map_err(|error| {
                 Error::configuration(format!("cannot read `{}`: {error}", path.display()))

@@ -9,6 +9,7 @@ use metricopt_nn::{Film, Weights};
 use metricopt_sdk::prelude::*;
 use metricopt_sdk::tch::{Kind as Dtype, Tensor, no_grad};
 use rayon::prelude::*;
+use serde_json::{Value, json};
 use std::sync::Mutex;
 
 use crate::config::Config;
@@ -34,6 +35,15 @@ impl Task for Detection {
     const KIND: Kind = Kind::Detection;
     const METRIC: &'static str = "voc-map";
     type Config = Config;
+
+    /// An image takes a hundred times what a row of a table does.
+    fn engine_defaults() -> Value {
+        json!({
+            "trajectories": { "count": 16, "steps": 60, "batch_size": 32 },
+            "finetune": { "steps": 60, "batch_size": 32, "es": { "pairs": 2, "rows": 64 } },
+            "report": { "landscape": 7 },
+        })
+    }
 
     fn check(config: &Config) -> Result<()> {
         config.check()

@@ -262,6 +262,28 @@ pub(super) unsafe fn name_from(name: Str) -> Result<String> {
     Ok(name.to_owned())
 }
 
+/// A JSON object that a table holds as text; none if the text is empty.
+///
+/// # Safety
+///
+/// As [`Str::text`].
+///
+/// # Errors
+///
+/// If it is anything else; `what` names it.
+pub(super) unsafe fn object_from(text: Str, what: &str) -> Result<Option<Value>> {
+    // SAFETY: as the caller vouches.
+    let text = unsafe { text.text(what) }?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    match serde_json::from_str(text) {
+        Ok(value @ Value::Object(_)) => Ok(Some(value)),
+        Ok(_) => Err(Error::failed(format!("the {what} is no JSON object"))),
+        Err(error) => Err(Error::failed(format!("the {what} is no JSON: {error}"))),
+    }
+}
+
 /// Schema, with a description, and defaults.
 ///
 /// # Safety
@@ -276,28 +298,18 @@ pub(super) unsafe fn documents_from(
     let (docs, schema, defaults) = unsafe {
         (
             docs.text("documentation")?,
-            schema.text("schema")?,
-            defaults.text("default configuration")?,
+            object_from(schema, "schema")?,
+            object_from(defaults, "default configuration")?,
         )
     };
-    let object = |text: &str, what: &str| -> Result<Option<Value>> {
-        if text.is_empty() {
-            return Ok(None);
-        }
-        match serde_json::from_str(text) {
-            Ok(value @ Value::Object(_)) => Ok(Some(value)),
-            Ok(_) => Err(Error::failed(format!("the {what} is no JSON object"))),
-            Err(error) => Err(Error::failed(format!("the {what} is no JSON: {error}"))),
-        }
-    };
-    let defaults = object(defaults, "default configuration")?.unwrap_or_else(|| json!({}));
+    let defaults = defaults.unwrap_or_else(|| json!({}));
     // Without a schema the defaults say which keys there are.
     let keys = || {
         let keys = defaults.as_object().into_iter().flatten();
         let properties: Value = keys.map(|(key, _)| (key.clone(), json!({}))).collect();
         json!({ "type": "object", "properties": properties })
     };
-    let mut schema = object(schema, "schema")?.unwrap_or_else(keys);
+    let mut schema = schema.unwrap_or_else(keys);
     if schema
         .get("properties")
         .is_some_and(|properties| !properties.is_object())

@@ -13,7 +13,9 @@ use std::path::Path;
 use tch::{Device, Tensor};
 
 use super::failure::{Status, failure, run};
-use super::metric::{configuration_from, documents_from, kind_code, kind_of, lasting, name_from};
+use super::metric::{
+    configuration_from, documents_from, kind_code, kind_of, lasting, name_from, object_from,
+};
 use super::text::Collector;
 use super::types::{
     Batch, Call, Candidate, DLDevice, Emit, Open, Rows, Sink, Str, TaskTable, dlpack,
@@ -49,6 +51,7 @@ pub(super) fn export(entry: TaskEntry) -> *const TaskTable {
         close: Some(close),
         check: Some(check),
         fold: Some(fold),
+        engine_defaults: lasting(&entry.engine_defaults),
     }))
 }
 
@@ -321,6 +324,9 @@ pub(super) unsafe fn import(table: *const TaskTable) -> Result<TaskEntry> {
     // SAFETY: as the caller vouches.
     let (schema, defaults) =
         unsafe { documents_from(table.docs, table.schema, table.defaults) }.map_err(explain)?;
+    // SAFETY: as the caller vouches.
+    let engine_defaults = unsafe { object_from(table.engine_defaults, "defaults of the engine") };
+    let engine_defaults = engine_defaults.map_err(explain)?;
     let mut entry = TaskEntry::new(
         name,
         kind,
@@ -330,6 +336,9 @@ pub(super) unsafe fn import(table: *const TaskTable) -> Result<TaskEntry> {
     );
     entry.schema = schema;
     entry.defaults = defaults;
+    if let Some(wanted) = engine_defaults {
+        entry.engine_defaults = wanted;
+    }
     Ok(entry)
 }
 

@@ -417,4 +417,6 @@ pub struct TaskTable {
     pub fold: Option<
         unsafe extern "C" fn(handle: *mut c_void, phi: *mut c_void, emit: Emit, error: Sink) -> i32,
     >,
+    /// What the engine should take instead of its own defaults, JSON by section and key; empty for nothing. Since minor 1.
+    pub engine_defaults: Str,
 }

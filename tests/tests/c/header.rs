@@ -53,7 +53,7 @@ fn structs() -> Vec<Struct> {
         Emit { context, emit }
         TaskTable {
             size, context, name, docs, schema, defaults, metric, kind, reserved, flags, open, describe, gradients,
-            predict, close, check, fold,
+            predict, close, check, fold, engine_defaults,
         }
     }
 }

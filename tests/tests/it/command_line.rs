@@ -217,8 +217,9 @@ fn names_that_do_not_exist() {
     let error = fails(place.host(&["run", "--plugin", "metrics"]), 2);
     assert!(
         error.contains("plugin `metrics` has no task")
-            && error
-                .contains("hint: plugins with a task: `classification`, `detection`, `tabular`"),
+            && error.contains(
+                "hint: plugins with a task: `classification`, `detection`, `retrieval`, `tabular`"
+            ),
         "{error}"
     );
 }

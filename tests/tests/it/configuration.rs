@@ -203,3 +203,23 @@ fn numbers_that_are_none() {
         );
     }
 }
+
+#[test]
+fn a_task_may_want_other_values_of_the_engine() {
+    let place = Place::new();
+    let resolved = succeeds(place.host(&[
+        "run",
+        "--plugin",
+        "detection",
+        "--dry-run",
+        "--set",
+        "finetune.batch_size=8",
+    ]));
+    for line in [
+        "trajectories.batch_size = 32  # default of the task",
+        "finetune.batch_size = 8  # command line",
+        "finetune.lambda = 3.0  # default",
+    ] {
+        assert!(resolved.lines().any(|found| found == line), "{resolved}");
+    }
+}

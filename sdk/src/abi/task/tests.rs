@@ -4,6 +4,7 @@ use super::*;
 use crate::{Batch, Call, Data, ErrorKind, Kind, Rows, Task, View};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use std::mem::offset_of;
 
 const CALL: Call<'static> = Call {
@@ -230,4 +231,29 @@ fn what_is_emitted_against_the_rules_is_refused() {
         let error = opened(broken).fold(&phi(1.0, 0.0)).unwrap_err();
         assert_eq!(error.to_string(), expected);
     }
+}
+
+/// What a host reads of a table.
+fn engine_defaults(table: TaskTable) -> Result<Value> {
+    // SAFETY: the table is whole, or shorter, which its size says.
+    unsafe { import(&raw const table) }.map(|entry| entry.engine_defaults)
+}
+
+#[test]
+fn what_a_task_wants_of_the_engine_crosses() {
+    let wanted = r#"{"finetune": {"batch_size": 16}}"#;
+    let table = |text: &str, size| TaskTable {
+        engine_defaults: Str::borrow(text),
+        size,
+        ..table::<Line>()
+    };
+    let whole = size_of::<TaskTable>();
+    let crossed = engine_defaults(table(wanted, whole)).unwrap();
+    assert_eq!(crossed, json!({ "finetune": { "batch_size": 16 } }));
+    let older = offset_of!(TaskTable, engine_defaults);
+    for (text, size) in [("", whole), (wanted, older)] {
+        assert_eq!(engine_defaults(table(text, size)).unwrap(), json!({}));
+    }
+    let error = engine_defaults(table("[16]", whole)).unwrap_err();
+    assert!(error.to_string().contains("no JSON object"), "{error}");
 }
