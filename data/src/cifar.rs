@@ -13,7 +13,7 @@ use rayon::prelude::*;
 
 use crate::{
     images::{Images, Pool},
-    open::Opening,
+    opening::Opening,
     split::Parts,
     stream,
 };

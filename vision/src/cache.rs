@@ -1,7 +1,8 @@
 //! Pre-trained networks on disk, by the content they were made from.
 
 use metricopt_data::Images;
-use metricopt_nn::{NetworkName, Weights};
+use metricopt_data::detection::Scenes;
+use metricopt_nn::Weights;
 use metricopt_sdk::tch::Device;
 use metricopt_sdk::{Error, Result};
 use sha2::{Digest, Sha256};
@@ -10,12 +11,50 @@ use std::path::{Path, PathBuf};
 /// Changes whenever the same content would give another network.
 const VERSION: &str = "1";
 
+/// What a network is pre-trained on.
+pub trait Content {
+    /// Puts all that the network depends on into the digest.
+    fn digest(&self, into: &mut Sha256);
+}
+
+impl Content for Images {
+    fn digest(&self, into: &mut Sha256) {
+        let sizes = [self.channels, self.height, self.width, self.classes.len()];
+        into.update(format!("{sizes:?}"));
+        into.update([0]);
+        into.update(&self.pixels);
+        for label in &self.labels {
+            into.update(label.to_le_bytes());
+        }
+    }
+}
+
+impl Content for Scenes {
+    fn digest(&self, into: &mut Sha256) {
+        let sizes = [self.channels, self.height, self.width, self.classes.len()];
+        into.update(format!("{sizes:?}"));
+        into.update([0]);
+        into.update(&self.pixels);
+        for scene in &self.scenes {
+            for object in &scene.objects {
+                for corner in scene.frame.inward(object.pixels) {
+                    into.update(corner.to_le_bytes());
+                }
+                into.update(object.class.to_le_bytes());
+                into.update([u8::from(object.difficult)]);
+            }
+            // Objects of one image do not run into those of the next.
+            into.update([0xff]);
+        }
+    }
+}
+
 /// What a pre-trained network was made from, beside its images.
 pub struct Recipe<'a> {
     /// The plugin that trains it, which is also the name of its folder.
     pub plugin: &'a str,
-    /// The network.
-    pub network: NetworkName,
+    /// The name of the network.
+    pub network: &'a str,
     /// All that the user can say about the training, as JSON.
     pub config: String,
     /// Where it is trained: other devices round otherwise.
@@ -25,33 +64,23 @@ pub struct Recipe<'a> {
 }
 
 /// Where the network of this recipe and these images lies.
-fn path(folder: &Path, recipe: &Recipe<'_>, images: &Images) -> PathBuf {
+fn path(folder: &Path, recipe: &Recipe<'_>, content: &dyn Content) -> PathBuf {
     let mut hash = Sha256::new();
     let device = match recipe.device {
         Device::Cpu => "cpu",
         _ => "cuda",
     };
-    let sizes = [
-        images.channels,
-        images.height,
-        images.width,
-        images.classes.len(),
-    ];
     for part in [
         VERSION,
-        recipe.network.name(),
+        recipe.network,
         &recipe.config,
         device,
         &recipe.seed.to_string(),
-        &format!("{sizes:?}"),
     ] {
         hash.update(part.as_bytes());
         hash.update([0]);
     }
-    hash.update(&images.pixels);
-    for label in &images.labels {
-        hash.update(label.to_le_bytes());
-    }
+    content.digest(&mut hash);
     let name: String = hash
         .finalize()
         .iter()
@@ -71,10 +100,10 @@ fn path(folder: &Path, recipe: &Recipe<'_>, images: &Images) -> PathBuf {
 pub fn cached(
     folder: Option<&Path>,
     recipe: &Recipe<'_>,
-    images: &Images,
+    content: &dyn Content,
     train: impl FnOnce() -> Result<Weights>,
 ) -> Result<Weights> {
-    let Some(path) = folder.map(|folder| path(folder, recipe, images)) else {
+    let Some(path) = folder.map(|folder| path(folder, recipe, content)) else {
         return train();
     };
     if let Some(weights) = read(&path) {

@@ -9,7 +9,7 @@ mod part;
 mod pixels;
 mod sites;
 
-pub use cache::{Recipe, cached};
+pub use cache::{Content, Recipe, cached};
 pub use part::{Entrance, Part, augment};
 pub use pixels::Pixels;
 pub use sites::TunedSites;

@@ -18,7 +18,7 @@ use crate::{
     decode,
     folder::{Preparation, entries, metadata},
     images::Images,
-    open::Opening,
+    opening::Opening,
     place, stream,
 };
 

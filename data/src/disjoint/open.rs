@@ -13,7 +13,7 @@ use crate::{
     digits,
     folder::{Listing, load},
     images::{Images, Splits},
-    open::Opening,
+    opening::Opening,
     place,
     resize::CHANNELS,
 };

@@ -14,7 +14,7 @@ use super::listing::{ImageFile, Listing};
 use crate::{
     cache::{self, Key, Pixels},
     decode,
-    open::Opening,
+    opening::Opening,
     resize::{CHANNELS, Picture},
     stream,
 };

@@ -14,7 +14,7 @@ use super::fit::fit;
 use super::tree::Tree;
 use crate::decode::decode;
 use crate::detection::{DatasetConfig, Object, OnBadAnnotation, Scene, Scenes, Splits};
-use crate::open::Opening;
+use crate::opening::Opening;
 use crate::resize::CHANNELS;
 
 /// Share of the training images that become validation images where there is no list for a third part.

@@ -2,10 +2,10 @@
 
 use metricopt_sdk::{Error, Result, Split};
 
-use super::calibrate::Calibration;
 use super::config::{EngineConfig, EsConfig, FinetuneConfig, OptimizerKind, Start};
 use super::events::{Event, Progress};
 use super::finetune::{Candidate, Method, Outcome, Setting, finetune};
+use super::footing::Footing;
 use super::meter::{Cost, Meter};
 use super::observe::{Observation, Observer};
 use super::optimizer_practice::{PracticeGround, learn_optimizer};
@@ -15,17 +15,6 @@ use super::trajectory::{
     Trajectories, collect, diversify, interpolate_observations, observe_again,
 };
 use super::trust::{Trained, train_and_measure};
-
-/// What stands before any trajectory.
-#[derive(Clone, Copy, Debug)]
-pub struct Footing<'a> {
-    /// The pre-trained network.
-    pub pretrained: &'a Candidate,
-    /// The pre-trained network on the folds of the acceptance test, if there will be one.
-    pub folds: Option<&'a Observation>,
-    /// The calibrated width, and by what the network can be told from another.
-    pub calibration: &'a Calibration,
-}
 
 /// Everything that is learned from trajectories, once for all methods that use it.
 pub struct Groundwork {

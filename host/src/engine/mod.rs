@@ -28,6 +28,7 @@ pub mod contender;
 pub mod contest;
 pub mod events;
 pub mod finetune;
+pub mod footing;
 pub mod gaussian_process;
 pub mod groundwork;
 pub mod gru;

@@ -3,7 +3,7 @@
 use metricopt_sdk::{Result, Site};
 
 use super::events::EventLog;
-use super::groundwork::Footing;
+use super::footing::Footing;
 use super::landscape::Landscape;
 use super::predictions::Predictions;
 use super::trajectory::{Interpolation, Trajectories};

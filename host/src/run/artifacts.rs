@@ -5,8 +5,8 @@ use safetensors::{Dtype, tensor::TensorView};
 use std::collections::HashMap;
 
 use super::identity::Identity;
-use super::stored::digest_of;
-use crate::engine::groundwork::Footing;
+use super::names::{POINTS, digest_of};
+use crate::engine::footing::Footing;
 use crate::engine::landscape::Landscape;
 use crate::engine::predictions::Predictions;
 use crate::engine::trajectory::{Interpolation, Trajectories};
@@ -15,13 +15,6 @@ use crate::engine::update_rule::UpdateRule;
 
 /// Version of all these formats.
 const VERSION: &str = "1";
-
-pub(super) const TRAJECTORIES: &str = "trajectories.safetensors";
-pub(super) const PREDICTIONS: &str = "predictions.safetensors";
-pub(super) const VALUE_FUNCTION: &str = "value_function.safetensors";
-
-/// The tensor that ties predictions to their trajectories.
-pub(super) const POINTS: &str = "points_sha256";
 
 /// The format of `optimizer.safetensors`, which is read back.
 pub(super) const OPTIMIZER_FORMAT: &str = "metricopt.optimizer.1";

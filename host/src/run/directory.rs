@@ -7,13 +7,14 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::artifacts::{
-    PREDICTIONS, TRAJECTORIES, VALUE_FUNCTION, adapter_file, optimizer_file, predictions_file,
-    report_file, trajectories_file, value_function_file,
+    adapter_file, optimizer_file, predictions_file, report_file, trajectories_file,
+    value_function_file,
 };
 use super::checkpoint;
 use super::growing::GrowingFile;
 use super::identity::Identity;
 use super::metrics_table::MetricsTable;
+use super::names::{PREDICTIONS, TRAJECTORIES, VALUE_FUNCTION};
 use super::scalars::Reader;
 use super::tensorboard::{self, EventFiles};
 use crate::engine::events::{Event, EventLog};

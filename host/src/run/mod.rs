@@ -9,6 +9,7 @@ mod directory;
 mod growing;
 mod identity;
 mod metrics_table;
+mod names;
 mod optimizer_file;
 mod scalars;
 mod stored;

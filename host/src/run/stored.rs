@@ -8,8 +8,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::artifacts::{POINTS, PREDICTIONS, TRAJECTORIES, VALUE_FUNCTION};
 use super::identity::Identity;
+use super::names::{POINTS, PREDICTIONS, TRAJECTORIES, VALUE_FUNCTION, digest_of};
 use crate::engine::calibrate::Reference;
 use crate::engine::mlp::Mlp;
 use crate::engine::observe::Observation;
@@ -319,15 +319,6 @@ fn read_predictions(file: &StoredFile, trajectories: &Trajectories) -> Result<Pr
     };
     Predictions::read(&file.tensors()?, trajectories.dimensions, point)
         .map_err(|what| file.damaged(what))
-}
-
-/// Tells the points of some trajectories from others.
-pub(super) fn digest_of(trajectories: &Trajectories) -> Vec<u8> {
-    let mut digest = Sha256::new();
-    for point in &trajectories.points {
-        digest.update(point.to_le_bytes());
-    }
-    digest.finalize().to_vec()
 }
 
 /// The value function of an earlier run, before it is known whether it fits.

@@ -38,7 +38,7 @@ impl Shape {
     }
 
     /// How the network is called in errors.
-    pub(super) fn title(self) -> String {
+    pub fn title(self) -> String {
         format!(
             "the tiny detector of {} channels with {} classes",
             self.channels, self.classes

@@ -87,7 +87,7 @@ pub(crate) fn pretrained(
 ) -> Result<Weights> {
     let recipe = Recipe {
         plugin: "classification",
-        network,
+        network: network.name(),
         config: metricopt_sdk::config::to_json(config).to_string(),
         device: context.device,
         seed: context.seed,

@@ -6,13 +6,13 @@ use metricopt_nn::detector::matching::{Role, assign};
 use metricopt_nn::detector::{Anchors, Shape, Start, train};
 use metricopt_nn::{Training, Weights};
 use metricopt_sdk::prelude::*;
-use metricopt_sdk::tch::{Device, Tensor};
+use metricopt_sdk::tch::Tensor;
+use metricopt_vision::{Recipe, cached};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use rayon::prelude::*;
 
-use crate::cache;
 use crate::part::{gather, pixels};
 use crate::truth::objects;
 
@@ -89,25 +89,16 @@ pub(crate) fn pretrained(
     pool: &rayon::ThreadPool,
     context: &Context<'_>,
 ) -> Result<Weights> {
-    let device = if context.device == Device::Cpu {
-        "cpu"
-    } else {
-        "cuda"
+    let recipe = Recipe {
+        plugin: "detection",
+        network: &shape.title(),
+        config: metricopt_sdk::config::to_json(config).to_string(),
+        device: context.device,
+        seed: context.seed,
     };
-    let path = context
-        .cache
-        .map(|folder| cache::path(folder, config, scenes, device, context.seed));
-    if let Some(weights) = path.as_deref().and_then(cache::read) {
-        return Ok(weights);
-    }
-    if let Some(path) = &path {
-        cache::check_writable(path)?;
-    }
-    let weights = fit(config, shape, scenes, anchors, pool, context)?;
-    if let Some(path) = &path {
-        weights.write(path)?;
-    }
-    Ok(weights)
+    cached(context.cache, &recipe, scenes, || {
+        fit(config, shape, scenes, anchors, pool, context)
+    })
 }
 
 fn fit(

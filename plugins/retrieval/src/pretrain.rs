@@ -114,7 +114,7 @@ pub(crate) fn pretrained(
     }
     let recipe = Recipe {
         plugin: "retrieval",
-        network: pupil.network,
+        network: pupil.network.name(),
         config: described,
         device: context.device,
         seed: context.seed,
