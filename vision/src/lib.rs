@@ -2,14 +2,19 @@
 //!
 //! [`Pixels`] turns bytes into what a network takes; [`Entrance`] is a frozen network and what comes before it; [`Part`] holds the
 //! images of a split, and their activations in front of the first FiLM site where that pays; [`TunedSites`] says where the
-//! network is tuned; [`cached`] keeps networks that a plugin has pre-trained.
+//! network is tuned; [`Tuned`] is all of these together; [`Epochs`] gives the minibatches of a pre-training, and [`cached`] keeps
+//! the networks that came of it.
 
 mod cache;
+mod epochs;
 mod part;
 mod pixels;
 mod sites;
+mod tuned;
 
 pub use cache::{Content, Recipe, cached};
+pub use epochs::Epochs;
 pub use part::{Entrance, Part, augment};
 pub use pixels::Pixels;
 pub use sites::TunedSites;
+pub use tuned::{Moment, Tuned, in_groups};

@@ -4,13 +4,7 @@ use metricopt_data::{Augmentation, Images};
 use metricopt_nn::{NetworkName, Start, Training, Weights, initialise, train};
 use metricopt_sdk::prelude::*;
 use metricopt_sdk::tch::Tensor;
-use metricopt_vision::{Pixels, Recipe, augment, cached};
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_pcg::Pcg64Mcg;
-
-/// An odd number without pattern, so that the seeds of epochs lie far apart.
-const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
+use metricopt_vision::{Epochs, Pixels, Recipe, augment, cached};
 
 /// How the network is trained before tuning.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -105,19 +99,11 @@ fn fit(
     pool: &rayon::ThreadPool,
     context: &Context<'_>,
 ) -> Result<Weights> {
-    let per_epoch = images.len().div_ceil(config.batch_size) as u64;
-    let steps = per_epoch * config.epochs as u64;
     let (device, seed) = (context.device, context.seed);
-    let mut shuffled = (0, order(images.len(), seed, 0));
+    let mut epochs = Epochs::new(images.len(), config.batch_size, seed);
+    let steps = epochs.steps() * config.epochs as u64;
     let mut minibatch = |step: u64| -> Result<(Tensor, Tensor)> {
-        let epoch = step / per_epoch;
-        if shuffled.0 != epoch {
-            shuffled = (epoch, order(images.len(), seed, epoch));
-        }
-        let order = &shuffled.1;
-        let at = (step % per_epoch) as usize * config.batch_size;
-        let rows = &order[at..order.len().min(at + config.batch_size)];
-        let mut chosen = images.gather(rows)?;
+        let mut chosen = images.gather(epochs.rows(step))?;
         if config.augmentation != Augmentation::default() {
             let at = (seed, step, 0);
             augment(&mut chosen.pixels, pixels.shape(), &config.augmentation, at)?;
@@ -144,12 +130,4 @@ fn fit(
         pool,
         &context.call,
     )
-}
-
-/// The images in the order of an epoch.
-fn order(count: usize, seed: u64, epoch: u64) -> Vec<u32> {
-    let mut rng = Pcg64Mcg::seed_from_u64(seed.wrapping_add(epoch.wrapping_mul(ODD)));
-    let mut order: Vec<u32> = (0..count as u32).collect();
-    order.shuffle(&mut rng);
-    order
 }

@@ -8,7 +8,7 @@ use metricopt_classification::config::Config;
 use metricopt_classification::pretrain::Pretraining;
 use metricopt_classification::task::Classification;
 use metricopt_data::{Augmentation, DatasetConfig, Opening, Shares, Thinning};
-use metricopt_nn::{NetworkName, build};
+use metricopt_nn::{NetworkName, Weights, build};
 use metricopt_sdk::tch::{self, Device, Kind, Tensor, no_grad};
 use metricopt_sdk::{
     Batch, Call, Classification as Scores, Context, Part, Predictions, Result, Rows, Split, Task,
@@ -129,7 +129,8 @@ fn scores_are_those_of_the_network_with_the_adapter_folded_in() {
         .collect();
     let images = Tensor::from_slice(&pixels).view([290, 1, 8, 8]);
     for (index, (scores, labels)) in (0..).zip(&found) {
-        let folded = task.folded(&phis.get(index)).unwrap();
+        let folded = task.fold(&phis.get(index)).unwrap().into_iter();
+        let folded = Weights::from_tensors(folded.map(|named| (named.name, named.tensor))).unwrap();
         let network = build(NetworkName::Resnet8, 10, &folded, Device::Cpu).unwrap();
         let logits = no_grad(|| {
             network

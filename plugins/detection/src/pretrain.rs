@@ -7,8 +7,7 @@ use metricopt_nn::detector::{Anchors, Shape, Start, train};
 use metricopt_nn::{Training, Weights};
 use metricopt_sdk::prelude::*;
 use metricopt_sdk::tch::Tensor;
-use metricopt_vision::{Recipe, cached};
-use rand::seq::SliceRandom;
+use metricopt_vision::{Epochs, Recipe, cached};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use rayon::prelude::*;
@@ -16,7 +15,7 @@ use rayon::prelude::*;
 use crate::part::{gather, pixels};
 use crate::truth::objects;
 
-/// An odd number without pattern, so that the seeds of epochs lie far apart.
+/// An odd number without pattern, so that the seeds of steps lie far apart.
 const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// How the detector is trained before tuning.
@@ -109,18 +108,11 @@ fn fit(
     pool: &rayon::ThreadPool,
     context: &Context<'_>,
 ) -> Result<Weights> {
-    let count = scenes.scenes.len();
-    let per_epoch = count.div_ceil(config.batch_size) as u64;
-    let steps = per_epoch * config.epochs as u64;
     let (device, seed) = (context.device, context.seed);
-    let mut shuffled = (0, order(count, seed, 0));
+    let mut epochs = Epochs::new(scenes.scenes.len(), config.batch_size, seed);
+    let steps = epochs.steps() * config.epochs as u64;
     let mut minibatch = |step: u64| -> Result<(Tensor, Targets)> {
-        let epoch = step / per_epoch;
-        if shuffled.0 != epoch {
-            shuffled = (epoch, order(count, seed, epoch));
-        }
-        let at = (step % per_epoch) as usize * config.batch_size;
-        let rows = &shuffled.1[at..count.min(at + config.batch_size)];
+        let rows = epochs.rows(step);
         let mut rng = Pcg64Mcg::seed_from_u64(seed ^ step.wrapping_mul(ODD).rotate_left(17));
         let mirrored: Vec<bool> = rows
             .iter()
@@ -176,12 +168,4 @@ fn roles(scenes: &Scenes, row: u32, mirrored: bool, anchors: &Anchors) -> Vec<Ro
         }
     }
     assign(anchors.boxes(), &objects)
-}
-
-/// The images in the order of an epoch.
-fn order(count: usize, seed: u64, epoch: u64) -> Vec<u32> {
-    let mut rng = Pcg64Mcg::seed_from_u64(seed.wrapping_add(epoch.wrapping_mul(ODD)));
-    let mut order: Vec<u32> = (0..count as u32).collect();
-    order.shuffle(&mut rng);
-    order
 }

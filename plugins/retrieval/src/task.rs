@@ -1,12 +1,11 @@
 //! The task: images of disjoint classes and an embedding network.
 
-use metricopt_data::{Augmentation, Images, Opening, Splits, disjoint};
+use metricopt_data::{Images, Opening, Splits, disjoint};
 use metricopt_nn::population::{self, Blocks};
-use metricopt_nn::{Film, Weights, build};
-use metricopt_sdk::NamedTensor;
+use metricopt_nn::{Weights, build};
 use metricopt_sdk::prelude::*;
-use metricopt_sdk::tch::{Device, Tensor};
-use metricopt_vision::{Entrance, Part, Pixels, TunedSites};
+use metricopt_sdk::tch::{Device, Kind as Dtype, Tensor};
+use metricopt_vision::{Entrance, Moment, Part, Pixels, Tuned, TunedSites, in_groups};
 
 use crate::config::Config;
 use crate::gallery::Gallery;
@@ -14,28 +13,17 @@ use crate::loss::{Proxies, Surrogate};
 use crate::pretrain::{Pupil, pretrained};
 use crate::sampler::{Classes, Draw};
 
-/// Most values of the embeddings that are computed at once: 64 MB.
-const MAX_EMITTED: usize = 1 << 24;
-
-/// Most values in front of the first FiLM site that a population has at once on a GPU: 1 GB.
-const MAX_DEVICE_VALUES: usize = 1 << 28;
-
 /// Least length of an embedding that is divided by it.
 const EPSILON: f64 = 1e-12;
 
 /// The opened task.
 pub struct Retrieval {
     facts: Vec<(String, String)>,
-    entrance: Entrance,
-    sites: TunedSites,
+    model: Tuned,
     dimension: usize,
     normalise: bool,
     loss: Surrogate,
     per_class: usize,
-    augmentation: Augmentation,
-    pool: rayon::ThreadPool,
-    /// By [`Split`].
-    parts: [Part; 3],
     /// The classes of each part.
     classes: [Classes; 3],
     /// Of training and validation classes, where the loss has them.
@@ -104,22 +92,26 @@ impl Task for Retrieval {
         let entrance = Entrance::new(network, pixels, context.device)
             .map_err(|error| error.context(format!("`{name}` on these images")))?;
         let parts = [splits.train, splits.validation, splits.test];
-        let mut task = Self {
-            facts,
+        let classes = [0, 1, 2].map(|part: usize| Classes::new(&parts[part].labels));
+        let mut model = Tuned {
             entrance,
             sites,
+            augmentation: config.augmentation,
+            pool,
+            parts: parts.map(Part::new),
+        };
+        model.keep_stems(config.stem_cache, &context.call)?;
+        let mut task = Self {
+            facts,
+            model,
             dimension: config.dimension,
             normalise: config.normalise,
             loss: config.loss,
             per_class: config.per_class,
-            augmentation: config.augmentation,
-            pool,
-            classes: [0, 1, 2].map(|part: usize| Classes::new(&parts[part].labels)),
-            parts: parts.map(Part::new),
+            classes,
             proxies: None,
             gallery: Gallery::default(),
         };
-        task.keep_stems(config.stem_cache, context)?;
         if config.loss == Surrogate::ProxyNca {
             let of = |split| task.proxies_of(split, &context.call);
             task.proxies = Some([of(Split::Train)?, of(Split::Validation)?]);
@@ -129,8 +121,8 @@ impl Task for Retrieval {
 
     fn describe(&self) -> Description {
         Description {
-            sites: self.sites.sites().to_vec(),
-            units: [0, 1, 2].map(|split| self.parts[split].images().len()),
+            sites: self.model.sites.sites().to_vec(),
+            units: [0, 1, 2].map(|split| self.model.parts[split].images().len()),
             classes: None,
             facts: self.facts.clone(),
         }
@@ -138,10 +130,7 @@ impl Task for Retrieval {
 
     fn loss(&self, phi: &Tensor, batch: &Batch<'_>) -> Result<Tensor> {
         let minibatch = Minibatch::new(self, batch);
-        let network = self.entrance.network.as_ref();
-        let whole = self.sites.whole(phi)?;
-        let film = Film::of(&whole, network.sites())?;
-        minibatch.loss(&network.logits(&film, &minibatch.stem()?)?)
+        minibatch.loss(&self.model.follow(phi, &minibatch.stem()?)?)
     }
 
     /// The items of a minibatch are compared with each other, so each is one block; adapters go side by side.
@@ -155,13 +144,13 @@ impl Task for Retrieval {
             .iter()
             .map(|batch| Minibatch::new(self, batch))
             .collect();
-        let whole = self.sites.whole(phis)?;
+        let whole = self.model.sites.whole(phis)?;
         let mut parts = Vec::with_capacity(batches.len());
         let mut at = 0;
         for same in minibatches.chunk_by(|a, b| a.rows.len() == b.rows.len()) {
             let images = same[0].rows.len();
             parts.push(population::gradients(
-                self.entrance.network.as_ref(),
+                self.model.entrance.network.as_ref(),
                 &whole.f_narrow(0, at, same.len() as i64)?,
                 Blocks {
                     images,
@@ -169,20 +158,12 @@ impl Task for Retrieval {
                 },
                 &|index, _| same[index].stem(),
                 &|index, _, embeddings| same[index].loss(embeddings),
-                &self.pool,
+                &self.model.pool,
                 call,
             )?);
             at += same.len() as i64;
         }
-        let gradients: Vec<&Tensor> = parts.iter().map(|part| &part.gradients).collect();
-        Ok(Gradients {
-            gradients: self.sites.own(&Tensor::f_cat(&gradients, 0)?)?,
-            losses: parts
-                .iter()
-                .flat_map(|part| &part.losses)
-                .copied()
-                .collect(),
-        })
+        self.model.join(&parts)
     }
 
     /// All units, or a fold of them, search the whole split; a sample is some classes that search themselves.
@@ -194,7 +175,7 @@ impl Task for Retrieval {
         emit: &mut Emit<'_>,
     ) -> Result<()> {
         use metricopt_sdk::Part as Units;
-        let part = &self.parts[rows.split as usize];
+        let part = &self.model.parts[rows.split as usize];
         let count = part.images().len();
         let everything: Vec<u32> = (0..count as u32).collect();
         let (chosen, queries, whole) = match rows.part {
@@ -211,13 +192,10 @@ impl Task for Retrieval {
         let labels = part.labels(&chosen);
         let shape = [chosen.len(), self.dimension];
         let values = (shape[0] * shape[1]).max(1);
-        let group = (MAX_EMITTED / values).max(1) as i64;
-        let candidates = phis.size().first().copied().unwrap_or(0);
-        for first in (0..candidates).step_by(group as usize) {
-            let phis = phis.f_narrow(0, first, group.min(candidates - first))?;
-            let embed = || self.embeddings(&phis, part, &chosen, call);
+        in_groups(phis, values, |first, phis| {
+            let embed = || self.embeddings(phis, rows.split, &chosen, call);
             let embeddings = if whole {
-                self.gallery.get(&phis, rows.split, embed)?
+                self.gallery.get(phis, rows.split, embed)?
             } else {
                 std::sync::Arc::new(embed()?)
             };
@@ -237,15 +215,12 @@ impl Task for Retrieval {
                 .collect();
             let tensors = tensors?;
             let views: Vec<Views<'_>> = tensors.iter().map(|tensors| Views::new(tensors)).collect();
-            emit(first as usize, &views)?;
-        }
-        Ok(())
+            emit(first, &views)
+        })
     }
 
     fn fold(&self, phi: &Tensor) -> Result<Vec<NamedTensor>> {
-        let folded = self.entrance.network.fold(&self.sites.whole(phi)?)?;
-        let named = |(name, tensor): (String, Tensor)| NamedTensor::new(name, tensor);
-        Ok(folded.into_tensors().map(named).collect())
+        self.model.fold(phi)
     }
 }
 
@@ -254,28 +229,11 @@ impl Retrieval {
     fn embeddings(
         &self,
         phis: &Tensor,
-        part: &Part,
+        split: Split,
         rows: &[u32],
         call: &Call<'_>,
     ) -> Result<Vec<f32>> {
-        let size = match self.entrance.device {
-            Device::Cpu => self.entrance.block(),
-            _ => {
-                let candidates = phis.size().first().map_or(1, |&count| count as usize);
-                MAX_DEVICE_VALUES / (candidates * self.entrance.stem_values()).max(1)
-            }
-        };
-        let embeddings = population::logits(
-            self.entrance.network.as_ref(),
-            &self.sites.whole(phis)?,
-            Blocks {
-                images: rows.len(),
-                size,
-            },
-            &|range| part.stem(&self.entrance, &rows[range]),
-            &self.pool,
-            call,
-        )?;
+        let embeddings = self.model.outputs(phis, split, rows, call)?;
         let embeddings = if self.normalise {
             let length = embeddings.f_norm_scalaropt_dim(2.0, [-1], true)?;
             embeddings.f_div(&length.f_clamp_min(EPSILON)?)?
@@ -288,34 +246,13 @@ impl Retrieval {
     }
 
     fn proxies_of(&self, split: Split, call: &Call<'_>) -> Result<Proxies> {
-        let part = &self.parts[split as usize];
+        let part = &self.model.parts[split as usize];
         let rows: Vec<u32> = (0..part.images().len() as u32).collect();
-        let dimensions: usize = self
-            .sites
-            .sites()
-            .iter()
-            .map(|site| 2 * site.channels)
-            .sum();
-        let kind = metricopt_sdk::tch::Kind::Float;
-        let identity = Tensor::f_zeros([1, dimensions as i64], (kind, self.entrance.device))?;
-        let embeddings = self.embeddings(&identity, part, &rows, call)?;
-        Proxies::of_means(&embeddings, &part.images().labels, self.entrance.device)
-    }
-
-    /// Keeps what no adapter changes of as many splits as fit into so many MiB: first of the validation images, which are
-    /// looked at most often. Of training images that change it is never the same.
-    fn keep_stems(&mut self, mebibytes: usize, context: &Context<'_>) -> Result<()> {
-        let mut left = (mebibytes << 20) / size_of::<f32>();
-        for split in [Split::Validation, Split::Train, Split::Test] {
-            let part = &mut self.parts[split as usize];
-            let values = part.images().len() * self.entrance.stem_values();
-            let changes = split == Split::Train && self.augmentation != Augmentation::default();
-            if !changes && values <= left {
-                left -= values;
-                part.keep_stems(&self.entrance, &self.pool, &context.call)?;
-            }
-        }
-        Ok(())
+        let device = self.model.entrance.device;
+        let dimensions = self.describe().dimensions() as i64;
+        let identity = Tensor::f_zeros([1, dimensions], (Dtype::Float, device))?;
+        let embeddings = self.embeddings(&identity, split, &rows, call)?;
+        Proxies::of_means(&embeddings, &part.images().labels, device)
     }
 }
 
@@ -325,8 +262,7 @@ struct Minibatch<'a> {
     split: Split,
     rows: Vec<u32>,
     labels: Vec<i64>,
-    seed: u64,
-    step: u64,
+    moment: Moment,
 }
 
 impl<'a> Minibatch<'a> {
@@ -341,21 +277,17 @@ impl<'a> Minibatch<'a> {
         Self {
             task,
             split: batch.split,
-            labels: task.parts[batch.split as usize].labels(&rows),
+            labels: task.model.parts[batch.split as usize].labels(&rows),
             rows,
-            seed: batch.seed,
-            step: batch.step,
+            moment: Moment {
+                seed: batch.seed,
+                step: batch.step,
+            },
         }
     }
 
-    /// What stands in front of the first FiLM site; training images are changed at random first.
     fn stem(&self) -> Result<Tensor> {
-        let (task, part) = (self.task, &self.task.parts[self.split as usize]);
-        if self.split == Split::Train && task.augmentation != Augmentation::default() {
-            let at = (self.seed, self.step, 0);
-            return part.augmented_stem(&task.entrance, &self.rows, &task.augmentation, at);
-        }
-        part.stem(&task.entrance, &self.rows)
+        self.task.model.stem(self.split, &self.rows, self.moment, 0)
     }
 
     fn loss(&self, embeddings: &Tensor) -> Result<Tensor> {

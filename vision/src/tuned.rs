@@ -1,0 +1,171 @@
+//! A frozen network with an adapter in front of three parts of images: what tasks share that ask a network about images.
+
+use metricopt_data::Augmentation;
+use metricopt_nn::Film;
+use metricopt_nn::population::{self, Blocks};
+use metricopt_sdk::tch::{Device, Tensor};
+use metricopt_sdk::{Call, Gradients, NamedTensor, Result, Split};
+
+use crate::part::{Entrance, Part};
+use crate::sites::TunedSites;
+
+/// Most values in front of the first FiLM site that a population has at once on a GPU: 1 GB.
+const MAX_DEVICE_VALUES: usize = 1 << 28;
+
+/// Most values of predictions that are held at once: 64 MB.
+const MAX_EMITTED: usize = 1 << 24;
+
+/// The network, where it is tuned, and the images.
+pub struct Tuned {
+    /// The frozen network.
+    pub entrance: Entrance,
+    /// Where it is tuned.
+    pub sites: TunedSites,
+    /// How training images are changed at random.
+    pub augmentation: Augmentation,
+    /// The threads that blocks of images and adapters are shared out among.
+    pub pool: rayon::ThreadPool,
+    /// The images by [`Split`].
+    pub parts: [Part; 3],
+}
+
+/// The place of a minibatch in its training, which its random changes follow from.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// Seed of the training.
+    pub seed: u64,
+    /// Step of the training.
+    pub step: u64,
+}
+
+impl Tuned {
+    /// Keeps what no adapter changes of as many splits as fit into so many MiB: first of the validation images, which are
+    /// looked at most often. Of training images that change it is never the same.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch, or that the user asked to stop.
+    pub fn keep_stems(&mut self, mebibytes: usize, call: &Call<'_>) -> Result<()> {
+        let mut left = (mebibytes << 20) / size_of::<f32>();
+        for split in [Split::Validation, Split::Train, Split::Test] {
+            let changes = self.changes(split);
+            let part = &mut self.parts[split as usize];
+            let values = part.images().len() * self.entrance.stem_values();
+            if !changes && values <= left {
+                left -= values;
+                part.keep_stems(&self.entrance, &self.pool, call)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the images of a split are changed at random in the surrogate loss.
+    fn changes(&self, split: Split) -> bool {
+        split == Split::Train && self.augmentation != Augmentation::default()
+    }
+
+    /// What stands in front of the first FiLM site for some rows of a minibatch, the first of them at place `first` in it;
+    /// training images are changed at random before.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch, or if there is no image of a row.
+    pub fn stem(&self, split: Split, rows: &[u32], moment: Moment, first: usize) -> Result<Tensor> {
+        let part = &self.parts[split as usize];
+        if self.changes(split) {
+            let at = (moment.seed, moment.step, first);
+            return part.augmented_stem(&self.entrance, rows, &self.augmentation, at);
+        }
+        part.stem(&self.entrance, rows)
+    }
+
+    /// What the network says at one adapter `[D]`, given what stands in front of the first site: `[n, outputs]`.
+    ///
+    /// # Errors
+    ///
+    /// If the adapter has another length, or those of libtorch.
+    pub fn follow(&self, phi: &Tensor, stem: &Tensor) -> Result<Tensor> {
+        let network = self.entrance.network.as_ref();
+        let whole = self.sites.whole(phi)?;
+        network.logits(&Film::of(&whole, network.sites())?, stem)
+    }
+
+    /// What the network says at `P` adapters `[P, D]` about some rows, `[P, rows, outputs]`.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch, or that the user asked to stop.
+    pub fn outputs(
+        &self,
+        phis: &Tensor,
+        split: Split,
+        rows: &[u32],
+        call: &Call<'_>,
+    ) -> Result<Tensor> {
+        let part = &self.parts[split as usize];
+        let size = match self.entrance.device {
+            Device::Cpu => self.entrance.block(),
+            _ => {
+                let candidates = phis.size().first().map_or(1, |&count| count as usize);
+                let values = candidates * self.entrance.stem_values();
+                (MAX_DEVICE_VALUES / values.max(1)).max(1)
+            }
+        };
+        population::logits(
+            self.entrance.network.as_ref(),
+            &self.sites.whole(phis)?,
+            Blocks {
+                images: rows.len(),
+                size,
+            },
+            &|range| part.stem(&self.entrance, &rows[range]),
+            &self.pool,
+            call,
+        )
+    }
+
+    /// Losses and gradients of all adapters from those of consecutive groups of them, with respect to the tuned sites.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch.
+    pub fn join(&self, groups: &[Gradients]) -> Result<Gradients> {
+        let gradients: Vec<&Tensor> = groups.iter().map(|group| &group.gradients).collect();
+        let losses = groups.iter().flat_map(|group| &group.losses);
+        Ok(Gradients {
+            gradients: self.sites.own(&Tensor::f_cat(&gradients, 0)?)?,
+            losses: losses.copied().collect(),
+        })
+    }
+
+    /// The weights of the network with an adapter `[D]` folded in, under their own names.
+    ///
+    /// # Errors
+    ///
+    /// If the adapter has another length, or those of libtorch.
+    pub fn fold(&self, phi: &Tensor) -> Result<Vec<NamedTensor>> {
+        let folded = self.entrance.network.fold(&self.sites.whole(phi)?)?;
+        let named = |(name, tensor): (String, Tensor)| NamedTensor::new(name, tensor);
+        Ok(folded.into_tensors().map(named).collect())
+    }
+}
+
+/// Calls `emit` with groups of the adapters `[P, D]` and the index of the first of each, so that the predictions of a group,
+/// `values` numbers a candidate, are not too much for the memory.
+///
+/// # Errors
+///
+/// Those of libtorch and of `emit`.
+pub fn in_groups(
+    phis: &Tensor,
+    values: usize,
+    mut emit: impl FnMut(usize, &Tensor) -> Result<()>,
+) -> Result<()> {
+    let group = (MAX_EMITTED / values.max(1)).max(1);
+    let candidates = phis.size().first().map_or(0, |&count| count as usize);
+    for first in (0..candidates).step_by(group) {
+        let count = group.min(candidates - first);
+        emit(first, &phis.f_narrow(0, first as i64, count as i64)?)?;
+    }
+    Ok(())
+}
