@@ -1,5 +1,6 @@
 //! Pre-training: what a user would have done before hearing of us.
 
+use metricopt_data::disjoint::DatasetName;
 use metricopt_data::{Augmentation, Images};
 use metricopt_nn::{NetworkName, Start, Training, Weights, initialise, train};
 use metricopt_sdk::prelude::*;
@@ -31,8 +32,9 @@ pub struct Pretraining {
     pub momentum: f64,
     /// Weight decay, on all weights.
     pub weight_decay: f64,
-    /// How training images are changed at random; not at all by default.
-    pub augmentation: Augmentation,
+    /// How training images are changed at random. If absent: pieces are cut out of a border of 2 pixels for `omniglot`, whose
+    /// characters stand anywhere on the paper; otherwise not at all.
+    pub augmentation: Option<Augmentation>,
 }
 
 impl Default for Pretraining {
@@ -46,10 +48,16 @@ impl Default for Pretraining {
             learning_rate: 0.1,
             momentum: 0.9,
             weight_decay: 1e-4,
-            augmentation: Augmentation::default(),
+            augmentation: None,
         }
     }
 }
+
+/// How characters are changed in training.
+const OF_CHARACTERS: Augmentation = Augmentation {
+    padding: 2,
+    flip: false,
+};
 
 impl Pretraining {
     /// Complaints about values out of range, one sentence each.
@@ -70,6 +78,18 @@ impl Pretraining {
             problems.push("`pretraining.loss` cannot be `proxy-nca`".to_owned());
         }
         problems
+    }
+
+    /// With nothing left open, for images of this data set.
+    pub(crate) fn completed(&self, dataset: DatasetName) -> Self {
+        let usual = match dataset {
+            DatasetName::Omniglot => OF_CHARACTERS,
+            _ => Augmentation::default(),
+        };
+        Self {
+            augmentation: Some(self.augmentation.clone().unwrap_or(usual)),
+            ..self.clone()
+        }
     }
 
     fn training(&self) -> Training {
@@ -132,6 +152,8 @@ fn fit(
 ) -> Result<Weights> {
     let (images, seed) = (pupil.images, context.seed);
     let classes = Classes::new(&images.labels);
+    let changes = config.augmentation.as_ref();
+    let changes = changes.filter(|&changes| *changes != Augmentation::default());
     let mut minibatch = |step: u64| -> Result<(Tensor, Tensor)> {
         let rows = classes.minibatch(&Draw {
             seed,
@@ -141,14 +163,9 @@ fn fit(
             fraction: 1.0,
         });
         let mut chosen = images.gather(&rows)?;
-        if config.augmentation != Augmentation::default() {
+        if let Some(change) = changes {
             let at = (seed, step, 0);
-            augment(
-                &mut chosen.pixels,
-                pupil.pixels.shape(),
-                &config.augmentation,
-                at,
-            )?;
+            augment(&mut chosen.pixels, pupil.pixels.shape(), change, at)?;
         }
         Ok((
             pupil

@@ -6,6 +6,7 @@ use metricopt_nn::{Weights, build};
 use metricopt_sdk::prelude::*;
 use metricopt_sdk::tch::{Device, Kind as Dtype, Tensor};
 use metricopt_vision::{Entrance, Moment, Part, Pixels, Tuned, TunedSites, in_groups};
+use serde_json::{Value, json};
 
 use crate::config::Config;
 use crate::gallery::Gallery;
@@ -37,6 +38,15 @@ impl Task for Retrieval {
     const METRIC: &'static str = "recall-at-k";
     type Config = Config;
 
+    /// Fewer and smaller minibatches than for a table: with these, thousands of images take minutes on two cores.
+    fn engine_defaults() -> Value {
+        json!({
+            "trajectories": { "steps": 50, "batch_size": 128 },
+            "finetune": { "steps": 60, "batch_size": 128, "es": { "rows": 512 } },
+            "report": { "landscape": 9 },
+        })
+    }
+
     fn check(config: &Config) -> Result<()> {
         config.check()
     }
@@ -60,7 +70,7 @@ impl Task for Retrieval {
         let (weights, origin) = match &config.weights {
             Some(path) => (Weights::read(path)?, format!("from `{}`", path.display())),
             None => {
-                let training = &config.pretraining;
+                let training = &config.pretraining.completed(config.data.dataset);
                 let pupil = Pupil {
                     network: name,
                     dimension: config.dimension,
