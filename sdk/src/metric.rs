@@ -104,6 +104,9 @@ pub trait Metric:
     /// Whether [`evaluate_many`](Self::evaluate_many) is more than a loop; if not, the host spreads the candidates over
     /// its threads by itself.
     const POPULATION: bool = false;
+    /// Whether it is the mean of [`unit_values`](Self::unit_values): then the host draws bootstrap samples from these
+    /// numbers, and does not call the metric for each of them.
+    const MEAN_OF_UNITS: bool = false;
     /// The prediction kind it takes.
     type Input<'a>: Predictions<'a>;
 
@@ -138,6 +141,21 @@ pub trait Metric:
             self.evaluate(input)
         });
         each.collect()
+    }
+
+    /// The numbers whose mean is the value, each with the unit that it belongs to: with the row of its query in retrieval.
+    /// Units that the definition leaves out are not among them.
+    ///
+    /// Override it, and set [`MEAN_OF_UNITS`](Self::MEAN_OF_UNITS), where the number of one unit does not depend on which
+    /// others are measured. Added up in this order and divided by their number they must give the value of
+    /// [`evaluate`](Self::evaluate), bit for bit; where units are measured several times, or not at all, each number counts
+    /// so many times in its place.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`evaluate`](Self::evaluate), or that the user asked to stop.
+    fn unit_values(&self, _input: Self::Input<'_>, _call: &Call<'_>) -> Result<Vec<(usize, f64)>> {
+        Err(Error::unsupported("this metric is no mean over units"))
     }
 }
 
@@ -189,6 +207,12 @@ pub trait DynMetric: Send + Sync {
         None
     }
 
+    /// The numbers whose mean is the value, each with its unit, if the metric is such a mean; else `None`. See
+    /// [`Metric::unit_values`]. A metric of a loaded library never says.
+    fn unit_values(&self, _views: &Views<'_>, _call: &Call<'_>) -> Option<Result<Vec<(usize, f64)>>> {
+        None
+    }
+
     /// The whole configuration, defaults included.
     fn config(&self) -> Value;
 }
@@ -223,6 +247,10 @@ impl<M: Metric> DynMetric for Configured<M> {
                 .map(|value| within(M::RANGE, value))
                 .collect()
         })
+    }
+
+    fn unit_values(&self, views: &Views<'_>, call: &Call<'_>) -> Option<Result<Vec<(usize, f64)>>> {
+        M::MEAN_OF_UNITS.then(|| self.0.unit_values(M::Input::from_views(views)?, call))
     }
 
     fn config(&self) -> Value {

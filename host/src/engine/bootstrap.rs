@@ -1,8 +1,16 @@
-//! Paired bootstrap over test rows: how sure a difference between two models is.
+//! Paired bootstrap over the test split: how sure a difference between two models is.
+//!
+//! What is drawn again depends on the predictions ([`Units`]): rows of scores, queries in retrieval, images in detection.
+
+mod images;
+mod queries;
 
 use metricopt_sdk::{Call, DynMetric, ErrorKind, OwnedClassification, Result};
 use rand::RngExt;
 use rayon::prelude::*;
+
+pub use images::{Boxes, BoxesByImage, images_of};
+pub use queries::Queries;
 
 use super::random::stream;
 use super::statistics::quantile;
@@ -10,8 +18,34 @@ use super::statistics::quantile;
 /// Redraws allowed when the metric has no value on a sample, for instance because it holds one class only.
 const MAX_REDRAWS: u64 = 20;
 
+/// Predictions of one model on the test split, as units that samples are drawn from.
+pub trait Units: Sync {
+    /// Number of units.
+    fn count(&self) -> usize;
+
+    /// The metric on a sample: units by their numbers, each as often as it stands there.
+    ///
+    /// # Errors
+    ///
+    /// Those of the metric, which may have no value on this sample.
+    fn evaluate(&self, sample: &[u32], metric: &dyn DynMetric, call: &Call<'_>) -> Result<f64>;
+}
+
+/// The units are rows.
+impl Units for OwnedClassification {
+    fn count(&self) -> usize {
+        self.view().len()
+    }
+
+    fn evaluate(&self, sample: &[u32], metric: &dyn DynMetric, call: &Call<'_>) -> Result<f64> {
+        let drawn = self.view().select(sample);
+        drawn.with_views(|views| metric.evaluate(views, call))
+    }
+}
+
 /// Percentile interval (Efron and Tibshirani 1993, chapter 13) at 95 % of `metric(model) - metric(reference)` for each
-/// model, in the metric's natural sense. All models and the reference see the same bootstrap samples.
+/// model, in the metric's natural sense. All models and the reference have the same units and see the same bootstrap
+/// samples of them.
 ///
 /// Samples on which the metric has no value are drawn again; `None` if there are too many of them.
 ///
@@ -20,29 +54,24 @@ const MAX_REDRAWS: u64 = 20;
 /// Other errors of the metric, or that the user asked to stop.
 pub fn intervals(
     metric: &dyn DynMetric,
-    reference: &OwnedClassification,
-    models: &[&OwnedClassification],
+    reference: &dyn Units,
+    models: &[&dyn Units],
     samples: usize,
     seed: u64,
     pool: &rayon::ThreadPool,
     call: &Call<'_>,
 ) -> Result<Option<Vec<[f64; 2]>>> {
-    let n = reference.view().len();
+    let n = reference.count();
     let one = |sample: u64| -> Result<Option<Vec<f64>>> {
         call.check()?;
         for redraw in 0..MAX_REDRAWS {
             let mut rng = stream(seed, "bootstrap", sample * MAX_REDRAWS + redraw);
-            let rows: Vec<u32> = (0..n).map(|_| rng.random_range(0..n as u32)).collect();
-            let value = |model: &OwnedClassification| {
-                model
-                    .view()
-                    .select(&rows)
-                    .with_views(|views| metric.evaluate(views, call))
-            };
+            let drawn: Vec<u32> = (0..n).map(|_| rng.random_range(0..n as u32)).collect();
+            let value = |model: &dyn Units| model.evaluate(&drawn, metric, call);
             let differences: Result<Vec<f64>> = value(reference).and_then(|base| {
                 models
                     .iter()
-                    .map(|model| Ok(value(model)? - base))
+                    .map(|&model| Ok(value(model)? - base))
                     .collect()
             });
             match differences {

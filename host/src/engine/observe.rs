@@ -368,6 +368,22 @@ impl Observer<'_> {
         owned.ok_or_else(|| Error::failed("the task emitted no prediction"))
     }
 
+    /// Calls `each` with the predictions of one adapter on the test split.
+    ///
+    /// # Errors
+    ///
+    /// Those of the task and of `each`, or that the user asked to stop.
+    pub fn on_test(
+        &self,
+        phi: &[f32],
+        each: &mut dyn FnMut(&Views<'_>) -> Result<()>,
+    ) -> Result<()> {
+        self.call.check()?;
+        self.predict(&[phi], &Rows::all(Split::Test), &mut |_, views| {
+            views.iter().try_for_each(&mut *each)
+        })
+    }
+
     /// The value on the whole validation split: one query.
     ///
     /// # Errors
@@ -429,6 +445,13 @@ impl DynMetric for MetricOn<'_> {
     fn evaluate_many(&self, candidates: &[Views<'_>], call: &Call<'_>) -> Option<Result<Vec<f64>>> {
         let values = foreign::call(&self.label, || {
             self.metric.evaluate_many(candidates, call).transpose()
+        });
+        Some(values.transpose()?.map_err(|error| self.explain(error)))
+    }
+
+    fn unit_values(&self, views: &Views<'_>, call: &Call<'_>) -> Option<Result<Vec<(usize, f64)>>> {
+        let values = foreign::call(&self.label, || {
+            self.metric.unit_values(views, call).transpose()
         });
         Some(values.transpose()?.map_err(|error| self.explain(error)))
     }

@@ -50,6 +50,7 @@ impl Metric for Mrr {
     const RANK_BASED: bool = true;
     const TIES_BY_INDEX: bool = true;
     const POPULATION: bool = true;
+    const MEAN_OF_UNITS: bool = true;
     type Input<'a> = Retrieval<'a>;
 
     fn evaluate(&self, input: Retrieval<'_>) -> Result<f64> {
@@ -58,6 +59,10 @@ impl Metric for Mrr {
 
     fn evaluate_many(&self, inputs: &[Retrieval<'_>], call: &Call<'_>) -> Result<Vec<f64>> {
         self.values(inputs, call)
+    }
+
+    fn unit_values(&self, input: Retrieval<'_>, call: &Call<'_>) -> Result<Vec<(usize, f64)>> {
+        self.of_queries(input, call)
     }
 }
 

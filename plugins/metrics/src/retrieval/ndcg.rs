@@ -70,6 +70,7 @@ impl Metric for Ndcg {
     const RANK_BASED: bool = true;
     const TIES_BY_INDEX: bool = true;
     const POPULATION: bool = true;
+    const MEAN_OF_UNITS: bool = true;
     type Input<'a> = Retrieval<'a>;
 
     fn check(&self) -> Result<()> {
@@ -82,6 +83,10 @@ impl Metric for Ndcg {
 
     fn evaluate_many(&self, inputs: &[Retrieval<'_>], call: &Call<'_>) -> Result<Vec<f64>> {
         self.values(inputs, call)
+    }
+
+    fn unit_values(&self, input: Retrieval<'_>, call: &Call<'_>) -> Result<Vec<(usize, f64)>> {
+        self.of_queries(input, call)
     }
 }
 

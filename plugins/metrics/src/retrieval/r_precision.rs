@@ -51,6 +51,7 @@ impl Metric for RPrecision {
     const RANK_BASED: bool = true;
     const TIES_BY_INDEX: bool = true;
     const POPULATION: bool = true;
+    const MEAN_OF_UNITS: bool = true;
     type Input<'a> = Retrieval<'a>;
 
     fn evaluate(&self, input: Retrieval<'_>) -> Result<f64> {
@@ -59,6 +60,10 @@ impl Metric for RPrecision {
 
     fn evaluate_many(&self, inputs: &[Retrieval<'_>], call: &Call<'_>) -> Result<Vec<f64>> {
         self.values(inputs, call)
+    }
+
+    fn unit_values(&self, input: Retrieval<'_>, call: &Call<'_>) -> Result<Vec<(usize, f64)>> {
+        self.of_queries(input, call)
     }
 }
 

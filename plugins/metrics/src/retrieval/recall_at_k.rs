@@ -62,6 +62,7 @@ impl Metric for RecallAtK {
     const RANK_BASED: bool = true;
     const TIES_BY_INDEX: bool = true;
     const POPULATION: bool = true;
+    const MEAN_OF_UNITS: bool = true;
     type Input<'a> = Retrieval<'a>;
 
     fn check(&self) -> Result<()> {
@@ -74,6 +75,10 @@ impl Metric for RecallAtK {
 
     fn evaluate_many(&self, inputs: &[Retrieval<'_>], call: &Call<'_>) -> Result<Vec<f64>> {
         self.values(inputs, call)
+    }
+
+    fn unit_values(&self, input: Retrieval<'_>, call: &Call<'_>) -> Result<Vec<(usize, f64)>> {
+        self.of_queries(input, call)
     }
 }
 

@@ -41,6 +41,14 @@ pub(super) trait ByRanks: Sync + Sized {
         mean(self, &input, &classes, &call, &mut Buffers::default())
     }
 
+    /// The score of each query that has something to find, with its row, in the order in which they are added up.
+    fn of_queries(&self, input: Retrieval<'_>, call: &Call<'_>) -> Result<Vec<(usize, f64)>> {
+        let classes = Classes::new(&input)?;
+        let scores = scores(self, &input, &classes, call, &mut Buffers::default())?;
+        let rows = classes.queries.iter().map(|query| query.row);
+        Ok(rows.zip(scores).collect())
+    }
+
     /// The values of several inputs; those with the same labels share all that depends on labels alone, and all share the
     /// buffers.
     fn values(&self, inputs: &[Retrieval<'_>], call: &Call<'_>) -> Result<Vec<f64>> {
