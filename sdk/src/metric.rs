@@ -209,7 +209,11 @@ pub trait DynMetric: Send + Sync {
 
     /// The numbers whose mean is the value, each with its unit, if the metric is such a mean; else `None`. See
     /// [`Metric::unit_values`]. A metric of a loaded library never says.
-    fn unit_values(&self, _views: &Views<'_>, _call: &Call<'_>) -> Option<Result<Vec<(usize, f64)>>> {
+    fn unit_values(
+        &self,
+        _views: &Views<'_>,
+        _call: &Call<'_>,
+    ) -> Option<Result<Vec<(usize, f64)>>> {
         None
     }
 

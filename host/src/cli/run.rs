@@ -26,7 +26,7 @@ use metricopt_sdk::panics;
 ///
 /// Prints one table: the pre-trained model, loss-only fine-tuning, threshold tuning, class-weighted loss, plain
 /// evolution strategies and MetricOpt, each with its validation and test value, the difference to the pre-trained
-/// model with a 95 % interval (paired bootstrap over test rows), metric queries and seconds. Everything it found is in
+/// model with a 95 % interval (paired bootstrap over test rows, queries or images), metric queries and seconds. Everything it found is in
 /// the run directory.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

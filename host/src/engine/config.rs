@@ -451,7 +451,7 @@ impl Default for BaselineConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReportConfig {
-    /// Paired bootstrap samples of the test rows behind each interval, 0 to 1000000; 0 for no intervals.
+    /// Paired bootstrap samples of the test split behind each interval: of rows, queries or images, 0 to 1000000; 0 for no intervals.
     pub bootstrap: usize,
     /// Points along each side of the landscape in the report, 0 to 101: the metric is measured once on each point of the
     /// square, on 2048 validation rows, after the run and apart from its queries. 0 or 1 for no landscape.

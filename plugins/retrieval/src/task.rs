@@ -41,7 +41,7 @@ impl Task for Retrieval {
     /// Fewer and smaller minibatches than for a table: with these, thousands of images take minutes on two cores.
     fn engine_defaults() -> Value {
         json!({
-            "trajectories": { "steps": 50, "batch_size": 128 },
+            "trajectories": { "count": 16, "steps": 40, "observe_every": 5, "batch_size": 128 },
             "finetune": { "steps": 60, "batch_size": 128, "es": { "rows": 512 } },
             "report": { "landscape": 9 },
         })

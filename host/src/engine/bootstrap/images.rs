@@ -98,11 +98,8 @@ pub struct BoxesByImage {
 /// The rows of a sample, each with its image: one of its own for every unit, also where it was drawn before.
 fn drawn(rows: &[Vec<usize>], sample: &[u32]) -> Vec<(i64, usize)> {
     let images = (0_i64..).zip(sample);
-    let of_image = |(image, &unit): (i64, &u32)| {
-        rows[unit as usize]
-            .iter()
-            .map(move |&row| (image, row))
-    };
+    let of_image =
+        |(image, &unit): (i64, &u32)| rows[unit as usize].iter().map(move |&row| (image, row));
     images.flat_map(of_image).collect()
 }
 
@@ -129,5 +126,50 @@ impl Units for BoxesByImage {
             View::new("gt_difficult", &of_truth[..1], Data::U8(&difficult))?,
         ];
         metric.evaluate(&Views::new(&views), call)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric_spec::MetricSpec;
+    use crate::registry::Registry;
+
+    const CALL: Call<'static> = Call {
+        threads: 1,
+        cancelled: &|| false,
+    };
+
+    /// One true box each on images 4, 7 and 9; the model finds that on 4, one elsewhere on 7 and one on image 5.
+    #[test]
+    fn an_image_comes_with_all_its_boxes_as_often_as_it_is_drawn() {
+        let square = |at: f32| [at, at, at + 10.0, at + 10.0];
+        let truth = [square(0.0), square(0.0), square(0.0)].concat();
+        let found = [square(0.0), square(50.0), square(0.0)].concat();
+        let tensors = [
+            View::new("boxes", &[3, 4], Data::F32(&found)).unwrap(),
+            View::new("scores", &[3], Data::F32(&[0.9, 0.8, 0.7])).unwrap(),
+            View::new("labels", &[3], Data::I64(&[0; 3])).unwrap(),
+            View::new("image_ids", &[3], Data::I64(&[4, 7, 5])).unwrap(),
+            View::new("gt_boxes", &[3, 4], Data::F32(&truth)).unwrap(),
+            View::new("gt_labels", &[3], Data::I64(&[0; 3])).unwrap(),
+            View::new("gt_image_ids", &[3], Data::I64(&[9, 4, 7])).unwrap(),
+            View::new("gt_difficult", &[3], Data::U8(&[0; 3])).unwrap(),
+        ];
+        let boxes = Boxes::new(&Views::new(&tensors)).unwrap();
+        let images = images_of(std::slice::from_ref(&boxes));
+        assert_eq!(images, [4, 5, 7, 9]);
+        let units = boxes.on(&images);
+        assert_eq!(units.count(), 4);
+        let registry = Registry::built_in().unwrap();
+        let spec = MetricSpec::parse("voc-map").unwrap();
+        let (_, metric) = spec.create(&registry).unwrap();
+        let on = |sample: &[u32]| units.evaluate(sample, metric.as_ref(), &CALL).unwrap();
+        assert_eq!(on(&[0, 0]), 1.0);
+        assert_eq!(on(&[2, 3]), 0.0);
+        // The box on image 4 comes first: precision 1 at the six of eleven recalls up to one half.
+        assert!((on(&[0, 3]) - 6.0 / 11.0).abs() < 1e-6);
+        // Twice found, once not: 1 at the seven up to two thirds. Image 5 only adds a false box behind them.
+        assert!((on(&[0, 0, 3, 1]) - 7.0 / 11.0).abs() < 1e-6);
     }
 }

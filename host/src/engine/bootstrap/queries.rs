@@ -1,8 +1,6 @@
 //! Retrieval: the queries are drawn again, what they search stays as it is.
 
-use metricopt_sdk::{
-    Call, Data, DynMetric, Error, Predictions, Result, Retrieval, View, Views,
-};
+use metricopt_sdk::{Call, Data, DynMetric, Error, Predictions, Result, Retrieval, View, Views};
 
 use super::Units;
 use crate::engine::predictions::{self, Emitted};
@@ -51,15 +49,17 @@ impl Queries {
             return Ok(Self(Form::Mean(values?, all)));
         }
         let items = items(views)?;
-        Ok(Self(match (input.query_embeddings(), input.query_labels()) {
-            (Some(embeddings), Some(labels)) => Form::Own {
-                items,
-                embeddings: embeddings.to_vec(),
-                labels: labels.to_vec(),
-                dimensions: input.dimensions(),
+        Ok(Self(
+            match (input.query_embeddings(), input.query_labels()) {
+                (Some(embeddings), Some(labels)) => Form::Own {
+                    items,
+                    embeddings: embeddings.to_vec(),
+                    labels: labels.to_vec(),
+                    dimensions: input.dimensions(),
+                },
+                _ => Form::Rows(items, (0..all as i64).collect()),
             },
-            _ => Form::Rows(items, (0..all as i64).collect()),
-        }))
+        ))
     }
 }
 
@@ -134,5 +134,115 @@ fn mean_of(values: &[(usize, f64)], count: usize, sample: &[u32]) -> Result<f64>
     match terms {
         0 => Err(Error::undefined("no drawn query has anything to find")),
         terms => Ok(sum / terms as f64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric_spec::MetricSpec;
+    use crate::registry::Registry;
+
+    const CALL: Call<'static> = Call {
+        threads: 1,
+        cancelled: &|| false,
+    };
+
+    fn metric(name: &str) -> Box<dyn DynMetric> {
+        let registry = Registry::built_in().unwrap();
+        let spec = MetricSpec::parse(name).unwrap();
+        spec.create(&registry).unwrap().1
+    }
+
+    /// As a metric of a loaded library, which does not say what it is the mean of.
+    struct Silent<'a>(&'a dyn DynMetric);
+
+    impl DynMetric for Silent<'_> {
+        fn evaluate(&self, views: &Views<'_>, call: &Call<'_>) -> Result<f64> {
+            self.0.evaluate(views, call)
+        }
+
+        fn config(&self) -> serde_json::Value {
+            self.0.config()
+        }
+    }
+
+    /// 60 items of 7 classes and one that is alone in its class.
+    fn items() -> (Vec<f32>, Vec<i64>) {
+        let values = (0..120).map(|at| (at as f32 * 12.9898).sin());
+        let labels = (0..60).map(|row| if row == 31 { 99 } else { row * row % 7 });
+        (values.collect(), labels.collect())
+    }
+
+    #[test]
+    fn terms_give_the_bits_of_the_metric_on_the_drawn_queries() {
+        let (embeddings, labels) = items();
+        let views = [
+            View::new("embeddings", &[60, 2], Data::F32(&embeddings)).unwrap(),
+            View::new("labels", &[60], Data::I64(&labels)).unwrap(),
+        ];
+        let views = Views::new(&views);
+        let sample: Vec<u32> = (0..60).map(|at| at * at * 7 % 60).collect();
+        for name in ["recall-at-k", "map-at-r", "r-precision", "mrr", "ndcg"] {
+            let metric = metric(name);
+            let silent = Silent(metric.as_ref());
+            let terms = Queries::new(&views, metric.as_ref(), &CALL).unwrap();
+            let rows = Queries::new(&views, &silent, &CALL).unwrap();
+            assert!(matches!(
+                (&terms.0, &rows.0),
+                (Form::Mean(..), Form::Rows(..))
+            ));
+            assert_eq!((terms.count(), rows.count()), (60, 60));
+            let by_terms = terms.evaluate(&sample, metric.as_ref(), &CALL).unwrap();
+            assert_eq!(
+                by_terms,
+                rows.evaluate(&sample, &silent, &CALL).unwrap(),
+                "{name}"
+            );
+            let every: Vec<u32> = (0..60).collect();
+            let all = metric.evaluate(&views, &CALL).unwrap();
+            assert_eq!(
+                terms.evaluate(&every, metric.as_ref(), &CALL).unwrap(),
+                all,
+                "{name}"
+            );
+            assert_ne!(by_terms, all);
+            let alone = terms
+                .evaluate(&[31, 31], metric.as_ref(), &CALL)
+                .unwrap_err();
+            assert_eq!(
+                alone.kind(),
+                rows.evaluate(&[31, 31], &silent, &CALL).unwrap_err().kind()
+            );
+        }
+    }
+
+    #[test]
+    fn queries_that_are_no_items_and_chosen_ones_are_drawn_too() {
+        // Items at 0 and 10 of classes 1 and 2; queries at 1 and 9 of class 1: the first finds its class, the second does not.
+        let tensor = |name, shape: &'static [usize], data| View::new(name, shape, data).unwrap();
+        let own = [
+            tensor("embeddings", &[2, 1], Data::F32(&[0.0, 10.0])),
+            tensor("labels", &[2], Data::I64(&[1, 2])),
+            tensor("query_embeddings", &[2, 1], Data::F32(&[1.0, 9.0])),
+            tensor("query_labels", &[2], Data::I64(&[1, 1])),
+        ];
+        let l2 = metric("recall-at-k:distance=l2");
+        let silent = Silent(l2.as_ref());
+        for metric in [l2.as_ref(), &silent] {
+            let queries = Queries::new(&Views::new(&own), metric, &CALL).unwrap();
+            let on = |sample: &[u32]| queries.evaluate(sample, metric, &CALL).unwrap();
+            assert_eq!((on(&[0, 0]), on(&[0, 1]), on(&[1, 1])), (1.0, 0.5, 0.0));
+        }
+        // Items 0 and 2 of class 1, in between class 2: item 0 finds item 1 first, item 2 too.
+        let chosen = [
+            tensor("embeddings", &[4, 1], Data::F32(&[0.0, 1.0, 2.0, 1.5])),
+            tensor("labels", &[4], Data::I64(&[1, 2, 1, 2])),
+            tensor("query_rows", &[2], Data::I64(&[2, 3])),
+        ];
+        let queries = Queries::new(&Views::new(&chosen), l2.as_ref(), &CALL).unwrap();
+        let on = |sample: &[u32]| queries.evaluate(sample, l2.as_ref(), &CALL).unwrap();
+        assert_eq!(queries.count(), 2);
+        assert_eq!((on(&[0, 0]), on(&[1, 1]), on(&[0, 1])), (0.0, 1.0, 0.5));
     }
 }
