@@ -41,8 +41,10 @@ impl Task for Retrieval {
     /// Fewer and smaller minibatches than for a table: with these, thousands of images take minutes on two cores.
     fn engine_defaults() -> Value {
         json!({
-            "trajectories": { "count": 16, "steps": 40, "observe_every": 5, "batch_size": 128 },
-            "finetune": { "steps": 60, "batch_size": 128, "es": { "rows": 512 } },
+            "trajectories": {
+                "count": 16, "steps": 40, "observe_every": 5, "batch_size": 64, "learning_rates": [0.01, 0.3],
+            },
+            "finetune": { "steps": 60, "batch_size": 64, "es": { "rows": 256 } },
             "report": { "landscape": 9 },
         })
     }

@@ -25,6 +25,7 @@ mod misbehaving;
 mod new;
 mod pages;
 mod plugins;
+mod products;
 mod refusals;
 mod report;
 mod reproduce;

@@ -5,7 +5,7 @@ use crate::support::{Place, library, set, succeeds};
 use std::fs;
 
 /// An engine and a network that take a second.
-const QUICK: [&str; 19] = [
+pub(crate) const QUICK: [&str; 19] = [
     "task.pretraining.steps=20",
     "task.pretraining.batch_size=64",
     "observation.folds=2",
