@@ -1,5 +1,6 @@
 //! The task on the built-in digits and on a generated data set.
 
+use metricopt_data::Augmentation;
 use metricopt_data::disjoint::{self, DatasetName, Roots};
 use metricopt_nn::{NetworkName, Weights, build};
 use metricopt_retrieval::config::Config;
@@ -199,6 +200,65 @@ fn what_is_out_of_range_is_named() {
     for key in ["`dimension`", "`per_class`", "`pretraining.loss`"] {
         assert!(error.contains(key), "{error}");
     }
+}
+
+/// Three alphabets of two characters with four drawings each.
+fn characters(folder: &std::path::Path) {
+    for (at, alphabet) in ["Alpha", "Beta", "Gamma"].iter().enumerate() {
+        for character in 0..2 {
+            let place = folder.join(alphabet).join(format!("character{character}"));
+            std::fs::create_dir_all(&place).unwrap();
+            for drawing in 0..4 {
+                let ink = |x: u32, y: u32| {
+                    let stroke = (x + y * (at as u32 + 1) + drawing) % 9 < 2 + character;
+                    image::Luma([if stroke { 0 } else { 255 }])
+                };
+                let picture = image::GrayImage::from_fn(28, 28, ink);
+                picture.save(place.join(format!("{drawing}.png"))).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn characters_are_moved_about_in_pre_training_unless_it_is_said_otherwise() {
+    let folder = tempfile::tempdir().unwrap();
+    characters(folder.path());
+    let weights = |augmentation: Option<Augmentation>| {
+        let config = Config {
+            data: disjoint::Config {
+                dataset: DatasetName::Omniglot,
+                root: Some(Roots::One(folder.path().to_owned())),
+                split: disjoint::ClassShares {
+                    validation: vec!["Beta".to_owned()],
+                    test: vec!["Gamma".to_owned()],
+                    ..disjoint::ClassShares::default()
+                },
+                ..disjoint::Config::default()
+            },
+            pretraining: Pretraining {
+                steps: 3,
+                batch_size: 8,
+                augmentation,
+                ..Pretraining::default()
+            },
+            ..Config::default()
+        };
+        let task = try_open(config, 1).unwrap();
+        let folded = task.fold(&adapters(&task, 1).get(0)).unwrap();
+        let first = folded
+            .into_iter()
+            .find(|named| named.name == "conv1.weight");
+        Vec::<f32>::try_from(first.unwrap().tensor.reshape([-1])).unwrap()
+    };
+    let moved = Augmentation {
+        padding: 2,
+        flip: false,
+    };
+    let usual = weights(None);
+    assert_eq!(usual, weights(Some(moved)));
+    let still = Some(Augmentation::default());
+    assert_ne!(usual, weights(still));
 }
 
 /// A data set in the layout of Stanford Online Products: products of two images of one colour each.
