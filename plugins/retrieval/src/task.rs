@@ -42,6 +42,8 @@ impl Task for Retrieval {
     /// times as large and the search is narrower than there, which did better on validation images of Omniglot.
     fn engine_defaults() -> Value {
         json!({
+            // Some losses compare three items at a time: the memory they take grows with the third power of the rows.
+            "calibration": { "rows": 256 },
             "trajectories": {
                 "count": 16, "steps": 40, "observe_every": 5, "batch_size": 64, "learning_rates": [0.01, 0.3],
             },

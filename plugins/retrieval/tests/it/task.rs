@@ -188,6 +188,24 @@ fn gradients_are_the_same_alone_side_by_side_and_on_any_threads() {
     }
 }
 
+/// Losses of triples take memory by the third power of the rows, and the engine measures its width on many.
+#[test]
+fn every_loss_bears_as_many_rows_as_the_calibration_takes() {
+    let defaults = Retrieval::engine_defaults();
+    let rows = defaults["calibration"]["rows"].as_u64().unwrap();
+    for loss in [Surrogate::SmoothAp, Surrogate::Triplet] {
+        let task = try_open(Config { loss, ..quick() }, 1).unwrap();
+        let batch = Batch {
+            split: Split::Validation,
+            size: rows as usize,
+            ..batch(0)
+        };
+        let phis = adapters(&task, 2).narrow(0, 1, 1);
+        let found = task.gradients(&phis, &[batch], &call(1)).unwrap();
+        assert!(found.losses[0].is_finite() && found.losses[0] > 0.0);
+    }
+}
+
 #[test]
 fn what_is_out_of_range_is_named() {
     let mut config = Config {
