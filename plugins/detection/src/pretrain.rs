@@ -8,11 +8,10 @@ use metricopt_nn::{Training, Weights};
 use metricopt_sdk::prelude::*;
 use metricopt_sdk::tch::Tensor;
 use metricopt_vision::{Epochs, Recipe, cached};
-use rand::{RngExt, SeedableRng};
-use rand_pcg::Pcg64Mcg;
 use rayon::prelude::*;
 
-use crate::part::{gather, pixels};
+use crate::changes::Changes;
+use crate::part::pixels;
 use crate::truth::objects;
 
 /// An odd number without pattern, so that the seeds of steps lie far apart.
@@ -34,6 +33,12 @@ pub struct Pretraining {
     pub weight_decay: f64,
     /// Whether every second training image, at random, is mirrored left to right; not for digits, say.
     pub flip: bool,
+    /// 
+    pub flip_vertical: bool,
+    /// 
+    pub zoom: f32,
+    /// 
+    pub colour: f32,
 }
 
 impl Default for Pretraining {
@@ -45,6 +50,9 @@ impl Default for Pretraining {
             momentum: 0.9,
             weight_decay: 5e-4,
             flip: false,
+            flip_vertical: false,
+            zoom: 0.0,
+            colour: 0.0,
         }
     }
 }
@@ -111,29 +119,27 @@ fn fit(
     let (device, seed) = (context.device, context.seed);
     let mut epochs = Epochs::new(scenes.scenes.len(), config.batch_size, seed);
     let steps = epochs.steps() * config.epochs as u64;
+    let changes = Changes {
+        flip: config.flip,
+        flip_vertical: config.flip_vertical,
+        zoom: config.zoom,
+        colour: config.colour,
+    };
     let mut minibatch = |step: u64| -> Result<(Tensor, Targets)> {
         let rows = epochs.rows(step);
-        let mut rng = Pcg64Mcg::seed_from_u64(seed ^ step.wrapping_mul(ODD).rotate_left(17));
-        let mirrored: Vec<bool> = rows
-            .iter()
-            .map(|_| rng.random::<bool>() && config.flip)
-            .collect();
-        let mut bytes = gather(scenes, rows)?;
-        for (image, _) in bytes
-            .chunks_exact_mut(scenes.image_len())
-            .zip(&mirrored)
-            .filter(|(_, mirrored)| **mirrored)
-        {
-            image
-                .chunks_exact_mut(scenes.width)
-                .for_each(<[u8]>::reverse);
-        }
-        let roles: Vec<Vec<Role>> = pool.install(|| {
-            let images = rows.par_iter().zip(&mirrored);
-            images
-                .map(|(&row, &mirrored)| roles(scenes, row, mirrored, anchors))
-                .collect()
+        let changed: Vec<(Vec<u8>, Vec<Role>)> = pool.install(|| {
+            let images = rows.par_iter().enumerate();
+            let change = |(place, &row): (usize, &u32)| {
+                let scene = &scenes.scenes[row as usize];
+                let image = scenes.image(row as usize).unwrap_or_default();
+                let seed = (seed ^ step.wrapping_mul(ODD).rotate_left(17)).wrapping_add((place as u64).wrapping_mul(ODD));
+                let (bytes, objects) = changes.apply(image, objects(scene), scenes, seed);
+                (bytes, assign(anchors.boxes(), &objects))
+            };
+            images.map(change).collect()
         });
+        let (bytes, roles): (Vec<Vec<u8>>, Vec<Vec<Role>>) = changed.into_iter().unzip();
+        let bytes = bytes.concat();
         let roles: Vec<&[Role]> = roles.iter().map(Vec::as_slice).collect();
         Ok((
             pixels(&bytes, scenes)?,
@@ -155,17 +161,4 @@ fn fit(
         pool,
         &context.call,
     )
-}
-
-/// What the anchors of an image should say, mirrored or not.
-fn roles(scenes: &Scenes, row: u32, mirrored: bool, anchors: &Anchors) -> Vec<Role> {
-    let mut objects = objects(&scenes.scenes[row as usize]);
-    if mirrored {
-        let width = scenes.width as f32;
-        for object in &mut objects {
-            let [x1, y1, x2, y2] = object.corners;
-            object.corners = [width - x2, y1, width - x1, y2];
-        }
-    }
-    assign(anchors.boxes(), &objects)
 }
