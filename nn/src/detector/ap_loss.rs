@@ -124,7 +124,11 @@ impl Errors {
             let whole = negatives.partition_point(|(other, _)| *other >= logit + DELTA);
             let reached = negatives.partition_point(|(other, _)| *other > logit - DELTA);
             let part = &negatives[whole..reached];
-            let wrong = whole as f64 + part.iter().map(|(other, _)| ramp(other - logit)).sum::<f64>();
+            let wrong = whole as f64
+                + part
+                    .iter()
+                    .map(|(other, _)| ramp(other - logit))
+                    .sum::<f64>();
             // The positive itself is half above itself.
             let above = positives.iter().map(|other| ramp(other.logit - logit));
             let right = 0.5 + above.sum::<f64>();

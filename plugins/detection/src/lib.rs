@@ -4,7 +4,6 @@
 //! the images of a split, and their activations in front of the first FiLM site where that pays; `truth` the true boxes;
 //! `found` turns outputs into predictions; [`task`] puts all of it behind the SDK's task trait.
 
-mod changes;
 pub mod config;
 mod found;
 mod minibatch;

@@ -1,9 +1,9 @@
 //! One minibatch of the surrogate loss.
 
 use metricopt_nn::Film;
+use metricopt_nn::detector::Output;
 use metricopt_nn::detector::ap_loss::ap_loss;
 use metricopt_nn::detector::loss::{Targets, loss, loss_by_slopes};
-use metricopt_nn::detector::Output;
 use metricopt_sdk::tch::{Tensor, no_grad};
 use metricopt_sdk::{Batch, Call, Error, Gradients, Result};
 use rayon::prelude::*;
@@ -174,7 +174,11 @@ fn work(
     let mut work = Vec::new();
     for (candidate, minibatch) in minibatches.iter().enumerate() {
         for block in minibatch.blocks() {
-            work.push((candidate, block, phis.f_get(candidate as i64)?.f_detach_copy()?));
+            work.push((
+                candidate,
+                block,
+                phis.f_get(candidate as i64)?.f_detach_copy()?,
+            ));
         }
     }
     Ok(work)

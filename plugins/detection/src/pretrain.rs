@@ -1,6 +1,6 @@
 //! Pre-training: what a user would have done before hearing of us.
 
-use metricopt_data::detection::Scenes;
+use metricopt_data::detection::{DatasetName, Scenes};
 use metricopt_nn::detector::loss::Targets;
 use metricopt_nn::detector::matching::{Role, assign};
 use metricopt_nn::detector::{Anchors, Shape, Start, train};
@@ -8,10 +8,11 @@ use metricopt_nn::{Training, Weights};
 use metricopt_sdk::prelude::*;
 use metricopt_sdk::tch::Tensor;
 use metricopt_vision::{Epochs, Recipe, cached};
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
 use rayon::prelude::*;
 
-use crate::changes::Changes;
-use crate::part::pixels;
+use crate::part::{gather, pixels};
 use crate::truth::objects;
 
 /// An odd number without pattern, so that the seeds of steps lie far apart.
@@ -31,33 +32,34 @@ pub struct Pretraining {
     pub momentum: f64,
     /// Weight decay, on all weights.
     pub weight_decay: f64,
-    /// Whether every second training image, at random, is mirrored left to right; not for digits, say.
-    pub flip: bool,
-    /// 
-    pub flip_vertical: bool,
-    /// 
-    pub zoom: f32,
-    /// 
-    pub colour: f32,
+    /// Whether every second training image, at random, is mirrored left to right. If absent, those of all data sets but the
+    /// built-in digits, which mean something else in a mirror.
+    pub flip: Option<bool>,
 }
 
 impl Default for Pretraining {
     fn default() -> Self {
         Self {
-            epochs: 58,
-            batch_size: 32,
-            learning_rate: 0.2,
+            epochs: 42,
+            batch_size: 16,
+            learning_rate: 0.1,
             momentum: 0.9,
             weight_decay: 5e-4,
-            flip: false,
-            flip_vertical: false,
-            zoom: 0.0,
-            colour: 0.0,
+            flip: None,
         }
     }
 }
 
 impl Pretraining {
+    /// With what the data set decides filled in.
+    pub(crate) fn for_data(self, dataset: DatasetName) -> Self {
+        let flip = dataset != DatasetName::ScatteredDigits;
+        Self {
+            flip: self.flip.or(Some(flip)),
+            ..self
+        }
+    }
+
     /// Complaints about values out of range, one sentence each.
     pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems = self.training().problems("pretraining");
@@ -119,27 +121,29 @@ fn fit(
     let (device, seed) = (context.device, context.seed);
     let mut epochs = Epochs::new(scenes.scenes.len(), config.batch_size, seed);
     let steps = epochs.steps() * config.epochs as u64;
-    let changes = Changes {
-        flip: config.flip,
-        flip_vertical: config.flip_vertical,
-        zoom: config.zoom,
-        colour: config.colour,
-    };
     let mut minibatch = |step: u64| -> Result<(Tensor, Targets)> {
         let rows = epochs.rows(step);
-        let changed: Vec<(Vec<u8>, Vec<Role>)> = pool.install(|| {
-            let images = rows.par_iter().enumerate();
-            let change = |(place, &row): (usize, &u32)| {
-                let scene = &scenes.scenes[row as usize];
-                let image = scenes.image(row as usize).unwrap_or_default();
-                let seed = (seed ^ step.wrapping_mul(ODD).rotate_left(17)).wrapping_add((place as u64).wrapping_mul(ODD));
-                let (bytes, objects) = changes.apply(image, objects(scene), scenes, seed);
-                (bytes, assign(anchors.boxes(), &objects))
-            };
-            images.map(change).collect()
+        let mut rng = Pcg64Mcg::seed_from_u64(seed ^ step.wrapping_mul(ODD).rotate_left(17));
+        let mirrored: Vec<bool> = rows
+            .iter()
+            .map(|_| rng.random::<bool>() && config.flip == Some(true))
+            .collect();
+        let mut bytes = gather(scenes, rows)?;
+        for (image, _) in bytes
+            .chunks_exact_mut(scenes.image_len())
+            .zip(&mirrored)
+            .filter(|(_, mirrored)| **mirrored)
+        {
+            image
+                .chunks_exact_mut(scenes.width)
+                .for_each(<[u8]>::reverse);
+        }
+        let roles: Vec<Vec<Role>> = pool.install(|| {
+            let images = rows.par_iter().zip(&mirrored);
+            images
+                .map(|(&row, &mirrored)| roles(scenes, row, mirrored, anchors))
+                .collect()
         });
-        let (bytes, roles): (Vec<Vec<u8>>, Vec<Vec<Role>>) = changed.into_iter().unzip();
-        let bytes = bytes.concat();
         let roles: Vec<&[Role]> = roles.iter().map(Vec::as_slice).collect();
         Ok((
             pixels(&bytes, scenes)?,
@@ -161,4 +165,17 @@ fn fit(
         pool,
         &context.call,
     )
+}
+
+/// What the anchors of an image should say, mirrored or not.
+fn roles(scenes: &Scenes, row: u32, mirrored: bool, anchors: &Anchors) -> Vec<Role> {
+    let mut objects = objects(&scenes.scenes[row as usize]);
+    if mirrored {
+        let width = scenes.width as f32;
+        for object in &mut objects {
+            let [x1, y1, x2, y2] = object.corners;
+            object.corners = [width - x2, y1, width - x1, y2];
+        }
+    }
+    assign(anchors.boxes(), &objects)
 }

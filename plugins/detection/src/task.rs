@@ -37,11 +37,11 @@ impl Task for Detection {
     const METRIC: &'static str = "voc-map";
     type Config = Config;
 
-    /// An image takes a hundred times what a row of a table does.
+    /// An image takes a hundred to a thousand times what a row of a table does.
     fn engine_defaults() -> Value {
         json!({
-            "trajectories": { "count": 16, "steps": 60, "batch_size": 32 },
-            "finetune": { "steps": 60, "batch_size": 32, "es": { "pairs": 2, "rows": 64 } },
+            "trajectories": { "count": 12, "steps": 40, "batch_size": 16 },
+            "finetune": { "steps": 40, "batch_size": 16, "es": { "pairs": 2, "rows": 48 } },
             "report": { "landscape": 7 },
         })
     }
@@ -74,8 +74,8 @@ impl Task for Detection {
         let (weights, origin) = match &config.weights {
             Some(path) => (Weights::read(path)?, format!("from `{}`", path.display())),
             None => {
-                let training = &config.pretraining;
-                let trained = pretrained(training, shape, train, &anchors, &pool, context)?;
+                let training = config.pretraining.for_data(config.data.dataset);
+                let trained = pretrained(&training, shape, train, &anchors, &pool, context)?;
                 (trained, format!("trained here, {} epochs", training.epochs))
             }
         };
