@@ -2,13 +2,14 @@
 
 use metricopt_sdk::tch::{Device, Tensor};
 use metricopt_sdk::{
-    Batch, Call, Classification, Direction, DynMetric, DynTask, Error, ErrorKind,
+    Batch, Call, Classification, Detection, Direction, DynMetric, DynTask, Error, ErrorKind,
     OwnedClassification, Part, Predictions, Result, Rows, Split, View, Views,
 };
 use rayon::prelude::*;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
+use super::detections::Detections;
 use super::memory::{self, Memory};
 use super::past::{Past, Stored};
 use super::predictions::{self, Emitted, Keeper};
@@ -366,6 +367,24 @@ impl Observer<'_> {
             Ok(())
         })?;
         owned.ok_or_else(|| Error::failed("the task emitted no prediction"))
+    }
+
+    /// The value on the test split with a copy of all boxes, for a task that finds some.
+    ///
+    /// # Errors
+    ///
+    /// Those of the task and of the metric, or if the task yields another kind of predictions.
+    pub fn test_detections(&self, phi: &[f32]) -> Result<(f64, Detections)> {
+        let metric = self.metric_on("the test split");
+        let mut found = None;
+        self.predict(&[phi], &Rows::all(Split::Test), &mut |_, views| {
+            for views in views {
+                let value = metric.evaluate(views, &self.call)?;
+                found = Some((value, Detections::of(Detection::from_views(views)?)));
+            }
+            Ok(())
+        })?;
+        found.ok_or_else(|| Error::failed("the task emitted no prediction"))
     }
 
     /// The value on the whole validation split: one query.

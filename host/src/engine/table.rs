@@ -2,8 +2,9 @@
 
 use metricopt_sdk::{DynMetric, Kind, OwnedClassification, Result, Split};
 
-use super::bootstrap;
+use super::bootstrap::{self, OnImages, Resample};
 use super::config::EngineConfig;
+use super::detections::Detections;
 use super::events::{Event, EventLog, Progress};
 use super::meter::Finished;
 use super::observe::Observer;
@@ -62,20 +63,20 @@ pub fn table(
         for scores in &predictions {
             values.push(scores.with_views(|views| metric.evaluate(views, &observer.call))?);
         }
-        let models: Vec<&OwnedClassification> = predictions.iter().skip(1).collect();
-        intervals = bootstrap::intervals(
-            &observer.metric_on("a bootstrap sample of the test split"),
-            &predictions[0],
-            &models,
-            config.report.bootstrap,
-            stream_seed(seed, "intervals", 0),
-            observer.pool,
-            &observer.call,
-        )?;
-        // The pre-trained network differs from itself by nothing.
-        if let Some(intervals) = &mut intervals {
-            intervals.insert(0, [0.0, 0.0]);
+        intervals = differences(observer, &predictions, config, seed)?;
+    } else if kind == Kind::Detection {
+        let mut boxes = Vec::with_capacity(finished.len());
+        for method in &finished {
+            let (value, found) = observer.test_detections(&method.phi)?;
+            values.push(value);
+            boxes.push(found);
         }
+        let images = Detections::images(&boxes);
+        let on_images = boxes.iter().map(|boxes| OnImages {
+            boxes,
+            images: &images,
+        });
+        intervals = differences(observer, &Vec::from_iter(on_images), config, seed)?;
     } else {
         for method in &finished {
             values.push(observer.test(&method.phi)?);
@@ -102,4 +103,30 @@ pub fn table(
         });
     }
     Ok(methods)
+}
+
+/// Intervals of all models, the first of which is the pre-trained network.
+fn differences<R: Resample>(
+    observer: &Observer<'_>,
+    models: &[R],
+    config: &EngineConfig,
+    seed: u64,
+) -> Result<Option<Vec<[f64; 2]>>> {
+    let Some((reference, others)) = models.split_first() else {
+        return Ok(None);
+    };
+    let intervals = bootstrap::intervals(
+        &observer.metric_on("a bootstrap sample of the test split"),
+        reference,
+        others,
+        config.report.bootstrap,
+        stream_seed(seed, "intervals", 0),
+        observer.pool,
+        &observer.call,
+    )?;
+    // The pre-trained network differs from itself by nothing.
+    Ok(intervals.map(|mut intervals| {
+        intervals.insert(0, [0.0, 0.0]);
+        intervals
+    }))
 }
