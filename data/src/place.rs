@@ -7,6 +7,7 @@ use std::{
 
 use metricopt_sdk::{Error, Result};
 
+use crate::catalogue::{Access, Entry, Form};
 use crate::{catalogue, config::DatasetConfig, download};
 
 /// The variable that names the folder of all data sets.
@@ -56,18 +57,42 @@ pub(crate) fn named(name: &str, root: Option<&Path>) -> Result<PathBuf> {
 
 fn missing(root: &Path, name: &str, named: bool) -> Error {
     let shown = root.display();
+    let entry = catalogue::find(name).ok();
     if named {
-        return Error::data(format!("`{shown}` does not exist")).hint(format!(
+        let error = Error::data(format!("`{shown}` does not exist")).hint(format!(
             "`root` must be the folder with the files of `{name}`"
         ));
+        return match entry {
+            Some(entry) => with_files(error, entry, root).hint(format!(
+                "or let `host data fetch {name}` do it, and leave `task.root` out"
+            )),
+            None => error,
+        };
     }
-    let get = match catalogue::find(name) {
-        Ok(entry) => download::how_to_get(entry, root),
-        Err(_) => format!("put its files into `{shown}`"),
-    };
-    Error::data(format!(
+    let error = Error::data(format!(
         "the data set `{name}` is not there: `{shown}` does not exist"
+    ));
+    let error = match entry {
+        Some(entry) => with_files(error.hint(download::how_to_get(entry, root)), entry, root),
+        None => error.hint(format!("put its files into `{shown}`")),
+    };
+    error.hint("or name the folder that has it with `--set task.root=DIR`")
+}
+
+/// With the files that make up a data set, for a machine that cannot fetch them.
+fn with_files(error: Error, entry: &Entry, root: &Path) -> Error {
+    let Access::Files(files) = entry.access else {
+        return error;
+    };
+    let addresses: Vec<&str> = files.iter().map(|file| file.url).collect();
+    let what = if files.iter().any(|file| file.form == Form::Plain) {
+        "put"
+    } else {
+        "unpack"
+    };
+    error.hint(format!(
+        "by hand: {what} {} into `{}`",
+        addresses.join(" and "),
+        root.display()
     ))
-    .hint(get)
-    .hint("or name the folder that has it with `--set task.root=DIR`")
 }

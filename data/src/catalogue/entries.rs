@@ -249,4 +249,18 @@ pub const ENTRIES: &[Entry] = &[
             },
         ]),
     },
+    Entry {
+        name: "voc2012",
+        title: "PASCAL VOC 2012, 11,540 images with boxes of 20 classes; its test annotations are not published",
+        licence: "Flickr terms of use for the images",
+        citation: "Everingham, Eslami, Van Gool, Williams, Winn and Zisserman, IJCV 2015",
+        page: "http://host.robots.ox.ac.uk/pascal/VOC/voc2012/",
+        access: Files(&[RemoteFile {
+            name: "VOCtrainval_11-May-2012.tar",
+            url: "http://host.robots.ox.ac.uk/pascal/VOC/voc2012/VOCtrainval_11-May-2012.tar",
+            bytes: Some(1_999_639_040),
+            checksum: Some(Md5("6cd6e144f989b92b3379bac3b3de84fd")),
+            form: Tar,
+        }]),
+    },
 ];

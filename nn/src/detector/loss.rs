@@ -108,19 +108,49 @@ pub fn loss(
         .f_mul(&easy)?
         .f_mul(&alpha)?
         .f_mul(&targets.counted)?;
+    if let Some(weights) = weights {
+        focal = focal.f_mul(weights)?;
+    }
+    let sum = focal
+        .f_sum(Kind::Float)?
+        .f_add(&placement(output, targets, weights)?)?;
+    Ok(sum.f_div_scalar(objects.max(1.0))?)
+}
+
+/// The same with AP-loss in place of focal loss: what these images add to the loss of a minibatch whose
+/// [`ApLoss::slopes`](super::ap_loss::ApLoss::slopes) at these images, f32 `[N, A, classes]`, are given. Its gradient with respect
+/// to the logits is these slopes.
+///
+/// # Errors
+///
+/// Those of libtorch.
+pub fn loss_by_slopes(
+    output: &Output,
+    targets: &Targets,
+    slopes: &Tensor,
+    objects: f64,
+    weights: Option<&Tensor>,
+) -> Result<Tensor> {
+    // The slopes of the positives are their own errors, whose sum is the value; what is multiplied is 0, but has a gradient.
+    let value = slopes.f_clamp_max(0.0)?.f_neg()?.f_sum(Kind::Float)?;
+    let moved = output.logits.f_sub(&output.logits.f_detach()?)?;
+    let placed = placement(output, targets, weights)?.f_div_scalar(objects.max(1.0))?;
+    let ranked = moved.f_mul(slopes)?.f_sum(Kind::Float)?.f_add(&value)?;
+    Ok(ranked.f_add(&placed)?)
+}
+
+/// The sum of smooth L1 over the anchors with an object.
+fn placement(output: &Output, targets: &Targets, weights: Option<&Tensor>) -> Result<Tensor> {
     let mut placed = output
         .codes
         .f_smooth_l1_loss(&targets.codes, metricopt_sdk::tch::Reduction::None, BETA)?
         .f_mul(&targets.objects)?;
     if let Some(weights) = weights {
-        focal = focal.f_mul(weights)?;
-        let of_object = hot
+        let of_object = targets
+            .classes
             .f_mul(weights)?
             .f_sum_dim_intlist(-1, true, Kind::Float)?;
         placed = placed.f_mul(&of_object)?;
     }
-    let sum = focal
-        .f_sum(Kind::Float)?
-        .f_add(&placed.f_sum(Kind::Float)?)?;
-    Ok(sum.f_div_scalar(objects.max(1.0))?)
+    Ok(placed.f_sum(Kind::Float)?)
 }

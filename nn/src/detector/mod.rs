@@ -1,7 +1,7 @@
 //! A small one-stage detector with FiLM in backbone, pyramid and heads.
 //!
 //! [`Detector`] gives scores and codes of [`Anchors`]; [`coding`] turns codes into boxes and back, [`matching`] says which
-//! anchor answers for which object, [`loss`] compares, [`detect`] keeps the boxes worth keeping, by [`nms`].
+//! anchor answers for which object, [`loss`] and [`ap_loss`] compare, [`detect`] keeps the boxes worth keeping, by [`nms`].
 //!
 //! ```
 //! use metricopt_nn::Film;
@@ -19,6 +19,7 @@
 //! ```
 
 mod anchors;
+pub mod ap_loss;
 pub mod coding;
 pub mod detect;
 pub mod loss;

@@ -4,6 +4,7 @@
     reason = "what a test cannot go on without fails it"
 )]
 
+mod ap_loss;
 mod cifar;
 mod detector;
 mod film;

@@ -13,7 +13,7 @@ use crate::pretrain::Pretraining;
 /// once: it is kept by the content of data and configuration. For images of one's own in the layout of PASCAL VOC:
 /// `dataset=voc` and `root`.
 ///
-/// Surrogate loss: focal loss and smooth L1 (Lin et al., ICCV 2017). Predictions: boxes in pixels of the original image, counted
+/// Surrogate loss: focal loss and smooth L1 (Lin et al., ICCV 2017), or AP-loss in place of the first. Predictions: boxes in pixels of the original image, counted
 /// from 1 as in PASCAL VOC.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -26,11 +26,25 @@ pub struct Config {
     pub weights: Option<PathBuf>,
     /// How the detector is pre-trained if there are no `weights`.
     pub pretraining: Pretraining,
+    /// What fine-tuning descends on; pre-training always takes `focal`.
+    pub loss: SurrogateLoss,
     /// Which boxes are kept.
     pub boxes: Boxes,
     /// Memory in MiB for activations in front of the first FiLM site, which no adapter changes, 0 to 1048576; what does not fit is
     /// computed again each time.
     pub stem_cache: usize,
+}
+
+/// How scores are held to the truth. Either way smooth L1 (Girshick, ICCV 2015) is added for the boxes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SurrogateLoss {
+    /// Focal loss (Lin et al., ICCV 2017): each anchor and class for itself.
+    #[default]
+    Focal,
+    /// AP-loss (Chen et al., CVPR 2019): average precision over the minibatch, with an error-driven update in place of a
+    /// derivative.
+    ApLoss,
 }
 
 /// Which boxes of an image are predictions.
@@ -75,6 +89,7 @@ impl Default for Config {
             data: DatasetConfig::default(),
             weights: None,
             pretraining: Pretraining::default(),
+            loss: SurrogateLoss::default(),
             boxes: Boxes::default(),
             stem_cache: 1024,
         }

@@ -56,7 +56,12 @@ impl FoundBoxes {
     }
 }
 
-fn values(tensor: &Tensor) -> Result<Vec<f32>> {
+/// All numbers of a tensor, row by row.
+///
+/// # Errors
+///
+/// Those of libtorch.
+pub(crate) fn values(tensor: &Tensor) -> Result<Vec<f32>> {
     let flat = tensor.f_to_device(Device::Cpu)?.f_reshape([-1])?;
     Ok(Vec::try_from(flat)?)
 }

@@ -6,6 +6,7 @@
 
 pub mod config;
 mod found;
+mod minibatch;
 mod part;
 pub mod pretrain;
 pub mod task;

@@ -1,6 +1,6 @@
 //! Pre-training: what a user would have done before hearing of us.
 
-use metricopt_data::detection::Scenes;
+use metricopt_data::detection::{DatasetName, Scenes};
 use metricopt_nn::detector::loss::Targets;
 use metricopt_nn::detector::matching::{Role, assign};
 use metricopt_nn::detector::{Anchors, Shape, Start, train};
@@ -32,24 +32,34 @@ pub struct Pretraining {
     pub momentum: f64,
     /// Weight decay, on all weights.
     pub weight_decay: f64,
-    /// Whether every second training image, at random, is mirrored left to right; not for digits, say.
-    pub flip: bool,
+    /// Whether every second training image, at random, is mirrored left to right. If absent, those of all data sets but the
+    /// built-in digits, which mean something else in a mirror.
+    pub flip: Option<bool>,
 }
 
 impl Default for Pretraining {
     fn default() -> Self {
         Self {
-            epochs: 58,
-            batch_size: 32,
-            learning_rate: 0.2,
+            epochs: 42,
+            batch_size: 16,
+            learning_rate: 0.1,
             momentum: 0.9,
             weight_decay: 5e-4,
-            flip: false,
+            flip: None,
         }
     }
 }
 
 impl Pretraining {
+    /// With what the data set decides filled in.
+    pub(crate) fn for_data(self, dataset: DatasetName) -> Self {
+        let flip = dataset != DatasetName::ScatteredDigits;
+        Self {
+            flip: self.flip.or(Some(flip)),
+            ..self
+        }
+    }
+
     /// Complaints about values out of range, one sentence each.
     pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems = self.training().problems("pretraining");
@@ -116,7 +126,7 @@ fn fit(
         let mut rng = Pcg64Mcg::seed_from_u64(seed ^ step.wrapping_mul(ODD).rotate_left(17));
         let mirrored: Vec<bool> = rows
             .iter()
-            .map(|_| rng.random::<bool>() && config.flip)
+            .map(|_| rng.random::<bool>() && config.flip == Some(true))
             .collect();
         let mut bytes = gather(scenes, rows)?;
         for (image, _) in bytes

@@ -3,7 +3,6 @@
 use metricopt_data::Opening;
 use metricopt_data::detection::{Scenes, Splits, open};
 use metricopt_nn::detector::detect::Keeping;
-use metricopt_nn::detector::loss::{Targets, loss};
 use metricopt_nn::detector::{Anchors, Detector, Shape};
 use metricopt_nn::{Film, Weights};
 use metricopt_sdk::prelude::*;
@@ -12,11 +11,12 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 use std::sync::Mutex;
 
-use crate::config::Config;
+use crate::config::{Config, SurrogateLoss};
 use crate::found::FoundBoxes;
+use crate::minibatch::{self, Minibatch};
 use crate::part::{Entrance, Part};
 use crate::pretrain::pretrained;
-use crate::truth::{TrueBoxes, answering};
+use crate::truth::TrueBoxes;
 
 /// The opened task.
 pub struct Detection {
@@ -25,6 +25,7 @@ pub struct Detection {
     anchors: Anchors,
     keeping: Keeping,
     classes: usize,
+    loss: SurrogateLoss,
     pool: rayon::ThreadPool,
     /// By [`Split`].
     parts: [Part; 3],
@@ -36,11 +37,11 @@ impl Task for Detection {
     const METRIC: &'static str = "voc-map";
     type Config = Config;
 
-    /// An image takes a hundred times what a row of a table does.
+    /// An image takes a hundred to a thousand times what a row of a table does.
     fn engine_defaults() -> Value {
         json!({
-            "trajectories": { "count": 16, "steps": 60, "batch_size": 32 },
-            "finetune": { "steps": 60, "batch_size": 32, "es": { "pairs": 2, "rows": 64 } },
+            "trajectories": { "count": 12, "steps": 40, "batch_size": 16 },
+            "finetune": { "steps": 40, "batch_size": 16, "es": { "pairs": 2, "rows": 48 } },
             "report": { "landscape": 7 },
         })
     }
@@ -73,8 +74,8 @@ impl Task for Detection {
         let (weights, origin) = match &config.weights {
             Some(path) => (Weights::read(path)?, format!("from `{}`", path.display())),
             None => {
-                let training = &config.pretraining;
-                let trained = pretrained(training, shape, train, &anchors, &pool, context)?;
+                let training = config.pretraining.for_data(config.data.dataset);
+                let trained = pretrained(&training, shape, train, &anchors, &pool, context)?;
                 (trained, format!("trained here, {} epochs", training.epochs))
             }
         };
@@ -88,6 +89,7 @@ impl Task for Detection {
             anchors,
             keeping: config.boxes.keeping(),
             classes: shape.classes,
+            loss: config.loss,
             pool,
             parts,
         };
@@ -121,11 +123,11 @@ impl Task for Detection {
     }
 
     fn loss(&self, phi: &Tensor, batch: &Batch<'_>) -> Result<Tensor> {
-        let minibatch = Minibatch::new(self, batch)?;
+        let minibatch = self.minibatch(batch)?;
+        let ranking = minibatch.ranking(phi)?;
         let shares: Result<Vec<Tensor>> = minibatch
-            .rows
-            .chunks(self.entrance.block())
-            .map(|rows| minibatch.share(phi, rows))
+            .blocks()
+            .map(|block| minibatch.share(phi, &block, ranking.as_deref()))
             .collect();
         Ok(Tensor::f_stack(&shares?, 0)?.f_sum(Dtype::Float)?)
     }
@@ -136,35 +138,9 @@ impl Task for Detection {
         batches: &[Batch<'_>],
         call: &Call<'_>,
     ) -> Result<Gradients> {
-        let minibatches: Result<Vec<Minibatch<'_>>> = batches
-            .iter()
-            .map(|batch| Minibatch::new(self, batch))
-            .collect();
-        let minibatches = minibatches?;
-        let mut work = Vec::new();
-        for (candidate, minibatch) in minibatches.iter().enumerate() {
-            for rows in minibatch.rows.chunks(self.entrance.block()) {
-                let phi = phis.f_get(candidate as i64)?.f_detach_copy()?;
-                work.push((candidate, rows, phi));
-            }
-        }
-        let follow = |(candidate, rows, phi): (usize, &[u32], Tensor)| {
-            call.check()?;
-            let (loss, gradient) =
-                metricopt_sdk::autograd(&phi, |phi| minibatches[candidate].share(phi, rows))?;
-            Ok((candidate, loss, gradient))
-        };
-        let parts: Result<Vec<(usize, f64, Tensor)>> = self
-            .pool
-            .install(|| work.into_par_iter().map(follow).collect());
-        let mut losses = vec![0.0; batches.len()];
-        let gradients = phis.f_zeros_like()?;
-        for (candidate, loss, gradient) in parts? {
-            losses[candidate] += loss;
-            let mut sum = gradients.f_get(candidate as i64)?;
-            let _ = sum.f_add_(&gradient)?;
-        }
-        Ok(Gradients { losses, gradients })
+        let minibatches: Result<Vec<Minibatch<'_>>> =
+            batches.iter().map(|batch| self.minibatch(batch)).collect();
+        minibatch::gradients(&minibatches?, phis, &self.pool, call)
     }
 
     fn predict(
@@ -214,6 +190,11 @@ impl Task for Detection {
 }
 
 impl Detection {
+    fn minibatch<'a>(&'a self, batch: &Batch<'a>) -> Result<Minibatch<'a>> {
+        let part = &self.parts[batch.split as usize];
+        Minibatch::new(self.loss, self.classes, &self.entrance, part, batch)
+    }
+
     /// The boxes that each candidate finds on the chosen images. A block of images meets all candidates, one a thread, because what
     /// stands in front of the first site is the same for all.
     fn find(
@@ -267,56 +248,6 @@ fn own(tensor: &Mutex<Tensor>) -> Tensor {
     guard
         .unwrap_or_else(std::sync::PoisonError::into_inner)
         .shallow_clone()
-}
-
-/// One minibatch of the surrogate loss.
-struct Minibatch<'a> {
-    task: &'a Detection,
-    part: &'a Part,
-    rows: Vec<u32>,
-    /// Anchors with an object.
-    objects: f64,
-    class_weights: &'a [f32],
-}
-
-impl<'a> Minibatch<'a> {
-    fn new(task: &'a Detection, batch: &Batch<'a>) -> Result<Self> {
-        let part = &task.parts[batch.split as usize];
-        let rows = batch.rows(part.len());
-        let weights = batch.class_weights;
-        if !weights.is_empty() && weights.len() != task.classes {
-            return Err(Error::data(format!(
-                "{} class weights for {} classes",
-                weights.len(),
-                task.classes
-            )));
-        }
-        Ok(Self {
-            objects: answering(&part.roles(&rows)),
-            task,
-            part,
-            rows,
-            class_weights: weights,
-        })
-    }
-
-    /// What some rows add to the loss.
-    fn share(&self, phi: &Tensor, rows: &[u32]) -> Result<Tensor> {
-        let entrance = &self.task.entrance;
-        let stem = no_grad(|| self.part.stem(entrance, rows))?;
-        let film = Film::of(phi, entrance.detector.sites())?;
-        let output = entrance.detector.output(&film, &stem)?;
-        let targets = Targets::new(&self.part.roles(rows), self.task.classes, entrance.device)?;
-        let weights = match self.class_weights {
-            [] => None,
-            weights => {
-                let mean = weights.iter().sum::<f32>() / weights.len() as f32;
-                let weights: Vec<f32> = weights.iter().map(|weight| weight / mean).collect();
-                Some(Tensor::f_from_slice(&weights)?.f_to_device(entrance.device)?)
-            }
-        };
-        loss(&output, &targets, self.objects, weights.as_ref())
-    }
 }
 
 /// Source and sizes of the data.

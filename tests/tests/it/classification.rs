@@ -1,13 +1,13 @@
 //! Runs of the classification task: the built-in digits, and images and weights of one's own.
 
 use crate::resume::{assert_same, killed_after};
-use crate::support::{Place, fails, library, set, succeeds};
+use crate::support::{Place, fails, library, set, shared, succeeds};
 use assert_cmd::Command;
 use image::{Rgb, RgbImage};
 use metricopt_nn::{NetworkName, initialise};
 use serde_json::Value;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// An engine that takes a second.
@@ -280,18 +280,6 @@ fn slow_images_in_the_layout_of_imagenet_go_through_nasnet() {
         adapter.iter().any(|shape| shape.contains("conv0.bn")),
         "{adapter:?}"
     );
-}
-
-/// A file beside the repository or in it; without it a test says that it is skipped.
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-fn shared(name: &str) -> Option<PathBuf> {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let places = ["../shared/data", "shared/data"].map(|place| repository.join(place).join(name));
-    let found = places.into_iter().find(|path| path.exists());
-    if found.is_none() {
-        eprintln!("SKIPPED: `shared/data/{name}` is not there");
-    }
-    found
 }
 
 /// References measured in PyTorch: error 0.0737 on the test images of CIFAR-10; 0.1744, and mean average precision 0.9087,

@@ -370,3 +370,15 @@ pub(crate) fn cargo() -> std::process::Command {
     }
     cargo
 }
+
+/// A file beside the repository or in it; without it a test says that it is skipped.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+pub(crate) fn shared(name: &str) -> Option<PathBuf> {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let places = ["../shared/data", "shared/data"].map(|place| repository.join(place).join(name));
+    let found = places.into_iter().find(|path| path.exists());
+    if found.is_none() {
+        eprintln!("SKIPPED: `shared/data/{name}` is not there");
+    }
+    found
+}
