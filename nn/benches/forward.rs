@@ -3,7 +3,7 @@
 //! `cargo bench -p metricopt-nn`. Everything runs on one thread.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use metricopt_nn::{Film, NetworkName, build, initialise, population};
+use metricopt_nn::{Film, NetworkName, Precision, build, initialise, population};
 use metricopt_sdk::Call;
 use metricopt_sdk::tch::{self, Device, Kind, Tensor, no_grad};
 
@@ -14,8 +14,14 @@ const CANDIDATES: i64 = 8;
 fn forward(criterion: &mut Criterion) {
     tch::set_num_threads(1);
     let weights = initialise(NetworkName::Resnet32, 10, 1).expect("weights of its own");
-    let network =
-        build(NetworkName::Resnet32, 10, &weights, Device::Cpu).expect("they fit the network");
+    let network = build(
+        NetworkName::Resnet32,
+        10,
+        &weights,
+        Device::Cpu,
+        Precision::F32,
+    )
+    .expect("they fit the network");
     let float = (Kind::Float, Device::Cpu);
     let images = Tensor::randn([IMAGES, 3, 32, 32], float);
     let phis = Tensor::randn([CANDIDATES, network.dimensions() as i64], float) * 0.01;

@@ -37,6 +37,7 @@ pub enum NetworkName {
     /// ResNet-50 for ImageNet, with the names of torchvision.
     Resnet50,
     /// NASNet-A-Mobile for ImageNet, with the names of the PyPI package `pretrainedmodels`.
+    #[serde(alias = "nasnet-a-mobile")]
     Nasnetamobile,
 }
 

@@ -5,11 +5,11 @@
 //! weights by [`build`]; weights come from a file, or from [`initialise`] and [`train`].
 //!
 //! ```
-//! use metricopt_nn::{Film, NetworkName, build, initialise};
+//! use metricopt_nn::{Film, NetworkName, Precision, build, initialise};
 //! use metricopt_sdk::tch::{Device, Kind, Tensor};
 //!
 //! let weights = initialise(NetworkName::Resnet8, 10, 1)?;
-//! let network = build(NetworkName::Resnet8, 10, &weights, Device::Cpu)?;
+//! let network = build(NetworkName::Resnet8, 10, &weights, Device::Cpu, Precision::F32)?;
 //! let phi = Tensor::zeros([network.dimensions() as i64], (Kind::Float, Device::Cpu));
 //! let images = Tensor::zeros([2, 1, 8, 8], (Kind::Float, Device::Cpu));
 //! let stem = network.stem(&images)?;
@@ -30,6 +30,7 @@ mod nasnet;
 mod network;
 mod pass;
 pub mod population;
+mod precision;
 mod resnet;
 mod tensors;
 mod train;
@@ -39,5 +40,6 @@ pub use architecture::{Input, NetworkName};
 pub use film::Film;
 pub use initialise::initialise;
 pub use network::{Network, build};
+pub use precision::Precision;
 pub use train::{Minibatch, Objective, SHARDS, Start, Training, train};
 pub use weights::Weights;

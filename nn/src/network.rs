@@ -1,19 +1,20 @@
 //! Frozen networks.
 
-use metricopt_sdk::tch::{Device, Tensor};
+use metricopt_sdk::tch::{Device, Kind, Tensor};
 use metricopt_sdk::{Error, Result, Site};
 
 use crate::architecture::{Architecture, Input, NetworkName};
 use crate::film::Film;
 use crate::layout::Layout;
 use crate::pass::{Mode, Pass};
+use crate::precision::Precision;
 use crate::tensors::{Shared, channels_last};
 use crate::weights::Weights;
 
 /// A frozen network that is changed through its adapter alone.
 ///
 /// Autograd follows all results back to the adapter, where it is on; for inference call under
-/// [`no_grad`](metricopt_sdk::tch::no_grad).
+/// [`no_grad`](metricopt_sdk::tch::no_grad). What goes in and comes out is f32 in every [`Precision`].
 pub trait Network: Send + Sync {
     /// The FiLM sites in adapter order, which is the order of execution. A site has the name of its normalisation.
     fn sites(&self) -> &[Site];
@@ -91,15 +92,18 @@ pub fn build(
     classes: usize,
     weights: &Weights,
     device: Device,
+    precision: Precision,
 ) -> Result<Box<dyn Network>> {
     let mut layout = Layout::default();
     let architecture = name.architecture(classes, &mut layout);
     let tensors = weights.load(&layout, &format!("{name} with {classes} classes"), device)?;
     Ok(Box::new(Frozen {
         architecture,
-        layout,
         input: name.input(),
-        tensors: Shared::new(tensors),
+        precision,
+        tensors: Shared::new(precision.weights(&layout, &tensors)?),
+        exact: Shared::new(tensors),
+        layout,
     }))
 }
 
@@ -107,7 +111,11 @@ struct Frozen {
     architecture: Box<dyn Architecture>,
     layout: Layout,
     input: Input,
+    precision: Precision,
+    /// What passes calculate with.
     tensors: Shared,
+    /// The weights as they were loaded, for export; the same memory where the precision is that of the weights.
+    exact: Shared,
 }
 
 impl Frozen {
@@ -124,7 +132,8 @@ impl Frozen {
     }
 
     fn stages(&self, pass: &Pass<'_>, stem: &Tensor) -> Result<Vec<Tensor>> {
-        self.architecture.maps(pass, &channels_last(stem)?)
+        let stem = self.precision.activations(stem)?;
+        self.architecture.maps(pass, &channels_last(&stem)?)
     }
 
     fn embedding(&self, pass: &Pass<'_>, stem: &Tensor) -> Result<Tensor> {
@@ -141,7 +150,7 @@ impl Frozen {
             mode,
         };
         let features = self.embedding(&pass, stem)?;
-        self.architecture.classify(&pass, &features)
+        exact(&self.architecture.classify(&pass, &features)?)
     }
 }
 
@@ -166,7 +175,8 @@ impl Network for Frozen {
             tensors: &self.tensors.get(),
             mode: Mode::Plain,
         };
-        self.architecture.stem(&pass, &channels_last(images)?)
+        let images = self.precision.activations(images)?;
+        exact(&self.architecture.stem(&pass, &channels_last(&images)?)?)
     }
 
     fn logits(&self, film: &Film<'_>, stem: &Tensor) -> Result<Tensor> {
@@ -180,7 +190,7 @@ impl Network for Frozen {
             tensors: &self.tensors.get(),
             mode: Mode::Film(film),
         };
-        self.embedding(&pass, stem)
+        exact(&self.embedding(&pass, stem)?)
     }
 
     fn maps(&self, film: &Film<'_>, stem: &Tensor) -> Result<Vec<Tensor>> {
@@ -189,7 +199,7 @@ impl Network for Frozen {
             tensors: &self.tensors.get(),
             mode: Mode::Film(film),
         };
-        self.stages(&pass, stem)
+        self.stages(&pass, stem)?.iter().map(exact).collect()
     }
 
     fn population_logits(&self, film: &Film<'_>, stem: &Tensor) -> Result<Tensor> {
@@ -211,6 +221,11 @@ impl Network for Frozen {
 
     fn fold(&self, phi: &Tensor) -> Result<Weights> {
         let film = Film::of(phi, self.sites())?;
-        Weights::folded(&self.layout, self.tensors.get(), &film)
+        Weights::folded(&self.layout, self.exact.get(), &film)
     }
+}
+
+/// Results in f32, whatever the network calculates with.
+fn exact(result: &Tensor) -> Result<Tensor> {
+    Ok(result.f_to_kind(Kind::Float)?)
 }

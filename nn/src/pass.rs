@@ -65,6 +65,7 @@ impl Pass<'_> {
                 let deviation = variance.f_add_scalar(norm.epsilon)?.f_sqrt()?;
                 let scale = scale.f_div(&deviation)?;
                 let shift = shift.f_sub(&scale.f_mul(mean)?)?;
+                let [scale, shift] = [scale.f_to_kind(x.kind())?, shift.f_to_kind(x.kind())?];
                 per_candidate(x, &scale, &shift)
             }
             Mode::Training(noted) => {

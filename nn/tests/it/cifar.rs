@@ -3,7 +3,7 @@
 //! The files are looked for in `shared/data` beside the repository or in it; without them the tests say that they are
 //! skipped.
 
-use metricopt_nn::{Film, NetworkName, Weights, build};
+use metricopt_nn::{Film, NetworkName, Precision, Weights, build};
 use metricopt_sdk::tch::{self, Device, Kind, Tensor, no_grad};
 use std::io::Read;
 use std::path::PathBuf;
@@ -45,7 +45,14 @@ fn resnet_32_has_the_sites_of_its_normalisations() {
         return;
     };
     let weights = Weights::read(&weights).unwrap();
-    let network = build(NetworkName::Resnet32, 10, &weights, Device::Cpu).unwrap();
+    let network = build(
+        NetworkName::Resnet32,
+        10,
+        &weights,
+        Device::Cpu,
+        Precision::F32,
+    )
+    .unwrap();
     let names: Vec<&str> = network
         .sites()
         .iter()
@@ -68,7 +75,14 @@ fn slow_resnet_32_errs_on_737_test_images() {
     };
     tch::set_num_threads(1);
     let weights = Weights::read(&weights).unwrap();
-    let network = build(NetworkName::Resnet32, 10, &weights, Device::Cpu).unwrap();
+    let network = build(
+        NetworkName::Resnet32,
+        10,
+        &weights,
+        Device::Cpu,
+        Precision::F32,
+    )
+    .unwrap();
     let (labels, images) = records(&images);
     let input = network.input();
     let [mean, std] =

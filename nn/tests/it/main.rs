@@ -10,6 +10,7 @@ mod detector;
 mod film;
 mod initial;
 mod population;
+mod precision;
 mod references;
 mod shapes;
 mod support;

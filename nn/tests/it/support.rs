@@ -1,6 +1,6 @@
 //! Random networks and images that are the same in every run.
 
-use metricopt_nn::{Film, Network, NetworkName, Weights, build, initialise};
+use metricopt_nn::{Film, Network, NetworkName, Precision, Weights, build, initialise};
 use metricopt_sdk::tch::{Device, Tensor};
 use rand::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
@@ -37,7 +37,7 @@ pub(crate) fn lively(name: NetworkName) -> Weights {
 
 pub(crate) fn network(name: NetworkName, weights: &Weights) -> Box<dyn Network> {
     metricopt_sdk::tch::set_num_threads(1);
-    build(name, 10, weights, Device::Cpu).unwrap()
+    build(name, 10, weights, Device::Cpu, Precision::F32).unwrap()
 }
 
 /// Images of the size that the network expects, at most 64 x 64.

@@ -2,7 +2,8 @@
 
 use crate::support::{distance, normal};
 use metricopt_nn::{
-    Film, Minibatch, NetworkName, SHARDS, Start, Training, Weights, build, initialise, train,
+    Film, Minibatch, NetworkName, Precision, SHARDS, Start, Training, Weights, build, initialise,
+    train,
 };
 use metricopt_sdk::tch::{Device, Kind, Tensor, no_grad};
 use metricopt_sdk::{Call, Result};
@@ -67,7 +68,7 @@ fn a_trained_network_tells_patterns_apart() {
     let (weights, losses) = trained(2, 60, &initialise(NAME, 3, 5).unwrap());
     assert_eq!(losses.len(), 60);
     assert!(losses[59] < 0.3 * losses[0], "{losses:?}");
-    let network = build(NAME, 3, &weights, Device::Cpu).unwrap();
+    let network = build(NAME, 3, &weights, Device::Cpu, Precision::F32).unwrap();
     let (images, labels) = batch(1000).unwrap();
     let phi = Tensor::zeros([network.dimensions() as i64], (Kind::Float, Device::Cpu));
     let film = Film::of(&phi, network.sites()).unwrap();

@@ -1,14 +1,14 @@
 //! Weights from outside: what fits, what is converted, and what is refused by name.
 
 use crate::support::lively;
-use metricopt_nn::{NetworkName, Weights, build, initialise};
+use metricopt_nn::{NetworkName, Precision, Weights, build, initialise};
 use metricopt_sdk::tch::{Device, Kind, Tensor};
 use metricopt_sdk::{Error, ErrorKind};
 
 const NAME: NetworkName = NetworkName::Resnet8;
 
 fn refused(weights: &Weights, classes: usize) -> Error {
-    match build(NAME, classes, weights, Device::Cpu) {
+    match build(NAME, classes, weights, Device::Cpu, Precision::F32) {
         Ok(_) => panic!("weights that do not fit were taken"),
         Err(error) => error,
     }
@@ -62,7 +62,7 @@ fn wrappers_counters_and_other_precisions_are_taken() {
     wrapped.push(("module.bn1.num_batches_tracked".to_owned(), counter));
     Tensor::write_safetensors(&wrapped, &path).unwrap();
     let read = Weights::read(&path).unwrap();
-    assert!(build(NAME, 10, &read, Device::Cpu).is_ok());
+    assert!(build(NAME, 10, &read, Device::Cpu, Precision::F32).is_ok());
     for (name, original) in &wrapped {
         let Some(tensor) = read.get(name.trim_start_matches("module.")) else {
             assert!(name.ends_with("num_batches_tracked"), "{name}");

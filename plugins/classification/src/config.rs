@@ -1,7 +1,7 @@
 //! What the user says.
 
 use metricopt_data::{Augmentation, DatasetConfig, Images};
-use metricopt_nn::NetworkName;
+use metricopt_nn::{NetworkName, Precision};
 use metricopt_sdk::prelude::*;
 use std::path::PathBuf;
 
@@ -29,6 +29,9 @@ pub struct Config {
     /// A safetensors file with the pre-trained weights, under the names that PyTorch gives them (`module.` in front is
     /// accepted). If absent, the network is pre-trained here, on the training images.
     pub weights: Option<PathBuf>,
+    /// How exactly the tuned network calculates: `f32`, or `bf16`, which takes half the memory, for GPUs that have it.
+    /// Pre-training, adapters, losses and scores stay f32.
+    pub precision: Precision,
     /// How the network is pre-trained if there are no `weights`.
     pub pretraining: Pretraining,
     /// How training images are changed at random in the surrogate loss of fine-tuning; not at all by default.
@@ -47,6 +50,7 @@ impl Default for Config {
             data: DatasetConfig::default(),
             network: None,
             weights: None,
+            precision: Precision::default(),
             pretraining: Pretraining::default(),
             augmentation: Augmentation::default(),
             sites: Vec::new(),

@@ -54,15 +54,16 @@ impl Task for Classification {
                 (trained, format!("trained here, {} epochs", training.epochs))
             }
         };
-        let network = build(name, classes, &weights, context.device)?;
+        let network = build(name, classes, &weights, context.device, config.precision)?;
         let sites = TunedSites::choose(network.sites(), &config.sites)?;
         let mut facts = describe(&splits);
         facts.push((
             "network".to_owned(),
             format!(
-                "{name}, {} of {} FiLM sites, {origin}",
+                "{name}, {} of {} FiLM sites, {origin}, {}",
                 sites.sites().len(),
-                network.sites().len()
+                network.sites().len(),
+                config.precision.name()
             ),
         ));
         let entrance = Entrance::new(network, pixels, context.device)

@@ -8,7 +8,7 @@ use metricopt_classification::config::Config;
 use metricopt_classification::pretrain::Pretraining;
 use metricopt_classification::task::Classification;
 use metricopt_data::{Augmentation, DatasetConfig, Opening, Shares, Thinning};
-use metricopt_nn::{NetworkName, Weights, build};
+use metricopt_nn::{NetworkName, Precision, Weights, build};
 use metricopt_sdk::tch::{self, Device, Kind, Tensor, no_grad};
 use metricopt_sdk::{
     Batch, Call, Classification as Scores, Context, Part, Predictions, Result, Rows, Split, Task,
@@ -131,7 +131,14 @@ fn scores_are_those_of_the_network_with_the_adapter_folded_in() {
     for (index, (scores, labels)) in (0..).zip(&found) {
         let folded = task.fold(&phis.get(index)).unwrap().into_iter();
         let folded = Weights::from_tensors(folded.map(|named| (named.name, named.tensor))).unwrap();
-        let network = build(NetworkName::Resnet8, 10, &folded, Device::Cpu).unwrap();
+        let network = build(
+            NetworkName::Resnet8,
+            10,
+            &folded,
+            Device::Cpu,
+            Precision::F32,
+        )
+        .unwrap();
         let logits = no_grad(|| {
             network
                 .plain_logits(&network.stem(&images).unwrap())

@@ -93,16 +93,23 @@ impl Task for Retrieval {
                 (trained, origin)
             }
         };
-        let network = build(name, config.dimension, &weights, context.device)?;
+        let network = build(
+            name,
+            config.dimension,
+            &weights,
+            context.device,
+            config.precision,
+        )?;
         let sites = TunedSites::choose(network.sites(), &config.sites)?;
         let mut facts = describe(&splits);
         facts.push((
             "network".to_owned(),
             format!(
-                "{name}, embeddings of {} numbers, {} of {} FiLM sites, {origin}",
+                "{name}, embeddings of {} numbers, {} of {} FiLM sites, {origin}, {}",
                 config.dimension,
                 sites.sites().len(),
-                network.sites().len()
+                network.sites().len(),
+                config.precision.name()
             ),
         ));
         facts.push(("loss".to_owned(), config.loss.name().to_owned()));

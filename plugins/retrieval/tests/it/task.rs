@@ -2,7 +2,7 @@
 
 use metricopt_data::Augmentation;
 use metricopt_data::disjoint::{self, DatasetName, Roots};
-use metricopt_nn::{NetworkName, Weights, build};
+use metricopt_nn::{NetworkName, Precision, Weights, build};
 use metricopt_retrieval::config::Config;
 use metricopt_retrieval::loss::Surrogate;
 use metricopt_retrieval::pretrain::Pretraining;
@@ -139,7 +139,7 @@ fn embeddings_are_those_of_the_folded_network() {
     let found = predictions(&task, &phis, Part::All);
     let folded = task.fold(&phis.get(1)).unwrap().into_iter();
     let folded = Weights::from_tensors(folded.map(|named| (named.name, named.tensor))).unwrap();
-    let network = build(NetworkName::Conv4, 64, &folded, Device::Cpu).unwrap();
+    let network = build(NetworkName::Conv4, 64, &folded, Device::Cpu, Precision::F32).unwrap();
     let pixels: Vec<f32> = splits
         .validation
         .pixels
