@@ -276,8 +276,7 @@ impl Run {
 fn warn(tuned: &Tuned, config: &EngineConfig, progress: &Progress) {
     if let Some(reason) = &tuned.not_kept {
         progress.say(&format!(
-            "predictions        not kept, {reason}; only the same metric can use these trajectories again: \
-             `observation.keep_predictions_mib` is the most they may take"
+            "predictions        not kept, {reason}; only the same metric can use these trajectories again"
         ));
     }
     match tuned.agreement {

@@ -183,7 +183,7 @@ impl Keeper {
             self.close(error.to_string());
         } else if self.bytes > self.limit {
             self.close(format!(
-                "they take more than {} MiB",
+                "they take more than the {} MiB of `observation.keep_predictions_mib`",
                 self.limit.div_ceil(1 << 20)
             ));
         }
@@ -606,7 +606,10 @@ mod tests {
         let keeper = keeper(0);
         assert!(!keeper.is_open());
         let reason = keeper.finish(2, 6).unwrap_err();
-        assert_eq!(reason, "they take more than 0 MiB");
+        assert_eq!(
+            reason,
+            "they take more than the 0 MiB of `observation.keep_predictions_mib`"
+        );
     }
 
     #[test]

@@ -236,7 +236,7 @@ impl StoredRun {
                 here.metric_name(),
                 self.identity.metric_name()
             ))
-            .hint("repeat that run with a larger `observation.keep_predictions_mib`, or collect anew without `--trajectories`"));
+            .hint("that run says why at `predictions`; collect anew, without `--trajectories`"));
         }
         let same = here.same_metric(&self.identity);
         let stored = Stored::new(

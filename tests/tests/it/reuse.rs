@@ -356,7 +356,7 @@ fn predictions_that_do_not_fit_are_not_kept() {
         .get_output()
         .clone();
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(stderr.contains("they take more than 1 MiB"), "{stderr}");
+    assert!(stderr.contains("they take more than the 1 MiB"), "{stderr}");
     assert!(
         stderr.contains("`observation.keep_predictions_mib`"),
         "{stderr}"
