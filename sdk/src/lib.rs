@@ -57,11 +57,14 @@ compile_error!(
 pub mod abi;
 mod call;
 pub mod config;
+mod details;
 mod error;
 mod metric;
 #[cfg(feature = "torch")]
 mod named_tensor;
 pub mod panics;
+#[cfg(feature = "torch")]
+mod pictures;
 pub mod predictions;
 mod registration;
 mod rows;
@@ -71,10 +74,13 @@ pub mod testkit;
 mod view;
 
 pub use call::Call;
+pub use details::{ClassDetails, Details};
 pub use error::{Error, ErrorKind, Result};
 pub use metric::{Direction, DynMetric, Metric, MetricEntry};
 #[cfg(feature = "torch")]
 pub use named_tensor::NamedTensor;
+#[cfg(feature = "torch")]
+pub use pictures::{Picture, Pictures};
 pub use predictions::{
     Classification, Detection, Kind, Named, OwnedClassification, Predictions, Retrieval,
 };
@@ -97,12 +103,12 @@ pub use tch;
 pub mod prelude {
     #[cfg(feature = "torch")]
     pub use crate::{
-        Batch, Context, Description, Emit, Gradients, NamedTensor, Part, Rows, Site, Split, Task,
-        autograd,
+        Batch, Context, Description, Emit, Gradients, NamedTensor, Part, Picture, Pictures, Rows,
+        Site, Split, Task, autograd,
     };
     pub use crate::{
-        Call, Classification, Data, Detection, Direction, Error, Kind, Metric, Named, Predictions,
-        Result, Retrieval, View, Views, register,
+        Call, ClassDetails, Classification, Data, Details, Detection, Direction, Error, Kind,
+        Metric, Named, Predictions, Result, Retrieval, View, Views, register,
     };
     pub use schemars::{self, JsonSchema};
     pub use serde::{self, Deserialize, Serialize};

@@ -107,6 +107,8 @@ pub trait Metric:
     /// Whether it is the mean of [`unit_values`](Self::unit_values): then the host draws bootstrap samples from these
     /// numbers, and does not call the metric for each of them.
     const MEAN_OF_UNITS: bool = false;
+    /// Whether [`details`](Self::details) says what stands behind a value.
+    const DETAILS: bool = false;
     /// The prediction kind it takes.
     type Input<'a>: Predictions<'a>;
 
@@ -156,6 +158,19 @@ pub trait Metric:
     /// Those of [`evaluate`](Self::evaluate), or that the user asked to stop.
     fn unit_values(&self, _input: Self::Input<'_>, _call: &Call<'_>) -> Result<Vec<(usize, f64)>> {
         Err(Error::unsupported("this metric is no mean over units"))
+    }
+
+    /// What stands behind the value on one set of predictions, for the report: values of classes, and curves.
+    ///
+    /// Override it, and set [`DETAILS`](Self::DETAILS), where a reader would ask which class a change comes from.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`evaluate`](Self::evaluate), or that there is nothing to say.
+    fn details(&self, _input: Self::Input<'_>) -> Result<Details> {
+        Err(Error::unsupported(
+            "this metric does not say what stands behind its value",
+        ))
     }
 }
 
@@ -217,6 +232,12 @@ pub trait DynMetric: Send + Sync {
         None
     }
 
+    /// What stands behind the value on one set of named tensors, if the metric says: finite numbers, each class once. See
+    /// [`Metric::details`]. A metric of a loaded library never says.
+    fn details(&self, _views: &Views<'_>) -> Option<Result<Details>> {
+        None
+    }
+
     /// The whole configuration, defaults included.
     fn config(&self) -> Value;
 }
@@ -255,6 +276,14 @@ impl<M: Metric> DynMetric for Configured<M> {
 
     fn unit_values(&self, views: &Views<'_>, call: &Call<'_>) -> Option<Result<Vec<(usize, f64)>>> {
         M::MEAN_OF_UNITS.then(|| self.0.unit_values(M::Input::from_views(views)?, call))
+    }
+
+    fn details(&self, views: &Views<'_>) -> Option<Result<Details>> {
+        M::DETAILS.then(|| {
+            let details = self.0.details(M::Input::from_views(views)?)?;
+            details.check()?;
+            Ok(details)
+        })
     }
 
     fn config(&self) -> Value {
