@@ -7,6 +7,7 @@ use std::fmt;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
+use crate::details::Details;
 use crate::{Call, Error, Kind, Predictions, Result, Views, config, panics};
 
 /// Which way a metric improves.
