@@ -3,7 +3,7 @@
 use metricopt_sdk::tch::{Kind as Dtype, Tensor};
 use metricopt_sdk::{
     Batch, Call, Classification, Description, Detection, DynTask, Emit, Error, Gradients, Kind,
-    NamedTensor, Predictions, Result, Retrieval, Rows, Views, panics,
+    NamedTensor, Picture, Pictures, Predictions, Result, Retrieval, Rows, Split, Views, panics,
 };
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -132,6 +132,24 @@ impl DynTask for GuardedTask {
                     found.losses.len(),
                     batches.len()
                 )));
+            }
+            Ok(found)
+        });
+        found.map_err(|error| error.context(&self.what))
+    }
+
+    fn pictures(&self, split: Split, rows: &[u32]) -> Result<Option<Pictures>> {
+        let found = call(&self.what, || {
+            let found = self.task.pictures(split, rows)?;
+            if let Some(found) = &found {
+                if found.pictures.len() != rows.len() {
+                    return Err(Error::failed(format!(
+                        "returned {} pictures of {} units",
+                        found.pictures.len(),
+                        rows.len()
+                    )));
+                }
+                found.pictures.iter().try_for_each(Picture::check)?;
             }
             Ok(found)
         });

@@ -163,7 +163,8 @@ pub trait Metric:
 
     /// What stands behind the value on one set of predictions, for the report: values of classes, and curves.
     ///
-    /// Override it, and set [`DETAILS`](Self::DETAILS), where a reader would ask which class a change comes from.
+    /// Override it, and set [`DETAILS`](Self::DETAILS), where a reader would ask which class a change comes from. It is not part of
+    /// the C ABI: the report shows less of a metric in a library.
     ///
     /// # Errors
     ///

@@ -8,7 +8,9 @@ use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use tch::{Device, Kind as Dtype, Tensor};
 
-use crate::{Batch, Call, Error, Kind, NamedTensor, Result, Rows, Split, Views, config, panics};
+use crate::{
+    Batch, Call, Error, Kind, NamedTensor, Pictures, Result, Rows, Split, Views, config, panics,
+};
 
 /// A FiLM site: a place in the network where per-channel scale and shift act (Perez et al., AAAI 2018).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -292,6 +294,17 @@ pub trait Task: Send + Sized + 'static {
     fn fold(&self, _phi: &Tensor) -> Result<Vec<NamedTensor>> {
         Err(not_folded())
     }
+
+    /// Some units of a split as a person sees them, one for each of `rows`, for the report; `None` if they are no pictures, as
+    /// by default. Like [`Metric::details`](crate::Metric::details) it is not part of the C ABI: the report shows less of a task
+    /// in a library.
+    ///
+    /// # Errors
+    ///
+    /// If there is no unit of a row.
+    fn pictures(&self, _split: Split, _rows: &[u32]) -> Result<Option<Pictures>> {
+        Ok(None)
+    }
 }
 
 /// What a task says that cannot fold.
@@ -348,6 +361,15 @@ pub trait DynTask: Send {
         emit: &mut Emit<'_>,
     ) -> Result<()>;
     fn fold(&self, phi: &Tensor) -> Result<Vec<NamedTensor>>;
+
+    /// See [`Task::pictures`]. A task of a loaded library has none.
+    ///
+    /// # Errors
+    ///
+    /// If there is no unit of a row.
+    fn pictures(&self, _split: Split, _rows: &[u32]) -> Result<Option<Pictures>> {
+        Ok(None)
+    }
 }
 
 /// A task of this binary, whose author's `Drop` may panic.
@@ -385,6 +407,10 @@ impl<T: Task> DynTask for Opened<T> {
 
     fn fold(&self, phi: &Tensor) -> Result<Vec<NamedTensor>> {
         Task::fold(&*self.0, phi)
+    }
+
+    fn pictures(&self, split: Split, rows: &[u32]) -> Result<Option<Pictures>> {
+        Task::pictures(&*self.0, split, rows)
     }
 }
 

@@ -15,10 +15,12 @@ use super::{listen_for_interrupts, print, to_json};
 use crate::device::DeviceChoice;
 use crate::engine::budget;
 use crate::engine::config::EngineConfig;
+use crate::engine::samples::samples;
 use crate::engine::tune::{Tuned, tune};
 use crate::interrupt;
 use crate::report;
 use crate::run::checkpoint::{self, Checkpoint};
+use crate::run::samples::{FILE as SAMPLES, samples_file};
 use crate::run::{MetricSummary, RunDirectory, Summary};
 use metricopt_sdk::panics;
 
@@ -249,6 +251,9 @@ impl Run {
             directory,
         )?;
         warn(&tuned, &plan.engine, progress);
+        if let Some(samples) = samples(&observer, plan.task.kind, &tuned.adapter, self.seed)? {
+            directory.write(SAMPLES, &samples_file(&samples)?)?;
+        }
         let metric = MetricSummary {
             name: plan.metric_entry.name.clone(),
             options: plan.metric.config(),

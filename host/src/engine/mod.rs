@@ -51,6 +51,7 @@ pub mod profile;
 pub mod projection;
 pub mod random;
 pub mod recorder;
+pub mod samples;
 pub mod statistics;
 pub mod stopping;
 pub mod table;

@@ -2,7 +2,7 @@
 
 use metricopt_sdk::tch::{Device, Tensor};
 use metricopt_sdk::{
-    Batch, Call, Classification, Direction, DynMetric, DynTask, Error, ErrorKind,
+    Batch, Call, Classification, Details, Direction, DynMetric, DynTask, Error, ErrorKind,
     OwnedClassification, Part, Predictions, Result, Rows, Split, View, Views,
 };
 use rayon::prelude::*;
@@ -454,6 +454,11 @@ impl DynMetric for MetricOn<'_> {
             self.metric.unit_values(views, call).transpose()
         });
         Some(values.transpose()?.map_err(|error| self.explain(error)))
+    }
+
+    fn details(&self, views: &Views<'_>) -> Option<Result<Details>> {
+        let details = foreign::call(&self.label, || self.metric.details(views).transpose());
+        Some(details.transpose()?.map_err(|error| self.explain(error)))
     }
 
     fn config(&self) -> serde_json::Value {

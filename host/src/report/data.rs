@@ -11,6 +11,7 @@ use super::learned::{Learned, Walks};
 use super::plane::Plane;
 use super::sites::{SiteChange, read_adapter};
 use super::tensors::damaged;
+use crate::run::samples::{self, SamplesFile};
 
 /// A finished run.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub struct Run {
     pub adapter: Option<Vec<SiteChange>>,
     /// The landscape.
     pub plane: Option<Plane>,
+    /// Images with boxes, of tasks that find some.
+    pub samples: Option<SamplesFile>,
 }
 
 /// `summary.json`.
@@ -183,6 +186,13 @@ impl Run {
             walks,
             adapter: read_adapter(&directory.join("adapter.safetensors"))?,
             plane: Plane::read(&directory.join("report.safetensors"))?,
+            samples: match text(&directory.join(samples::FILE))? {
+                Some(text) => Some(
+                    SamplesFile::parse(&text)
+                        .map_err(|error| damaged(&directory.join(samples::FILE), error))?,
+                ),
+                None => None,
+            },
         })
     }
 }

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use super::data::{Run, Summary};
 use super::figures::{
-    Figure, curves, embedding, forest, landscape, sites, trajectories, value_function,
+    Figure, classes, curves, embedding, forest, found, landscape, sites, trajectories,
+    value_function,
 };
 use super::html::{escape, general, number, signed};
 
@@ -12,14 +13,16 @@ const STYLE: &str = include_str!("style.css");
 
 /// The report of one run.
 pub fn page(run: &Run) -> String {
-    let figures = [
+    let seen = [found::found(run), classes::classes(run)];
+    let mut figures: Vec<Figure> = seen.into_iter().flatten().collect();
+    figures.extend([
         curves::curves(run),
         trajectories::trajectories(run),
         value_function::value_function(run),
         embedding::embedding(run),
         landscape::landscape(run),
         sites::sites(run),
-    ];
+    ]);
     let summary = &run.summary;
     let mut body = format!(
         "<section id=\"result\" aria-labelledby=\"result-title\"><h2 id=\"result-title\">Result</h2><p class=\"verdict {}\">{}</p>{}</section>",

@@ -11,6 +11,7 @@ mod identity;
 mod metrics_table;
 mod names;
 mod optimizer_file;
+pub mod samples;
 mod scalars;
 mod stored;
 mod summary;

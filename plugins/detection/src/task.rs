@@ -1,7 +1,7 @@
 //! The task: images with boxes and a detector.
 
 use metricopt_data::Opening;
-use metricopt_data::detection::{Scenes, Splits, open};
+use metricopt_data::detection::{Frame, Scenes, Splits, open};
 use metricopt_nn::detector::detect::Keeping;
 use metricopt_nn::detector::{Anchors, Detector, Shape};
 use metricopt_nn::{Film, Weights};
@@ -181,6 +181,15 @@ impl Task for Detection {
         emit(0, &views)
     }
 
+    fn pictures(&self, split: Split, rows: &[u32]) -> Result<Option<Pictures>> {
+        let scenes = self.parts[split as usize].scenes();
+        let pictures: Result<Vec<Picture>> = rows.iter().map(|&row| picture(scenes, row)).collect();
+        Ok(Some(Pictures {
+            classes: scenes.classes.clone(),
+            pictures: pictures?,
+        }))
+    }
+
     fn fold(&self, phi: &Tensor) -> Result<Vec<NamedTensor>> {
         let tensors = self.entrance.detector.fold(phi)?.into_tensors();
         Ok(tensors
@@ -248,6 +257,34 @@ fn own(tensor: &Mutex<Tensor>) -> Tensor {
     guard
         .unwrap_or_else(std::sync::PoisonError::into_inner)
         .shallow_clone()
+}
+
+/// An image as the network sees it, which may be smaller than the original and have a border.
+fn picture(scenes: &Scenes, row: u32) -> Result<Picture> {
+    let (length, row) = (scenes.image_len(), row as usize);
+    let (Some(scene), Some(pixels)) = (
+        scenes.scenes.get(row),
+        scenes.pixels.get(row * length..(row + 1) * length),
+    ) else {
+        return Err(Error::data(format!("there is no image {row}")));
+    };
+    let Frame { scale, offset, .. } = scene.frame;
+    let first = |axis: usize| -offset[axis] / scale[axis] + 1.0;
+    let last = |axis: usize, extent: usize| (extent as f32 - offset[axis]) / scale[axis];
+    Ok(Picture {
+        // A border lies outside the original.
+        corners: [
+            first(0),
+            first(1),
+            last(0, scenes.width),
+            last(1, scenes.height),
+        ],
+        ..Picture::new(
+            &scene.name,
+            [scenes.channels, scenes.height, scenes.width],
+            pixels.to_vec(),
+        )
+    })
 }
 
 /// Source and sizes of the data.

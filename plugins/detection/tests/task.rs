@@ -358,3 +358,20 @@ fn a_data_set_that_is_not_there_is_asked_for_by_its_files() {
         }
     }
 }
+
+#[test]
+fn pictures_are_the_images_and_boxes_lie_on_them() {
+    let task = open(quick());
+    let found = task.pictures(Split::Test, &[2, 0]).unwrap().unwrap();
+    assert_eq!(found.classes.len(), 10);
+    let [third, first] = found.pictures.as_slice() else {
+        panic!("two pictures")
+    };
+    assert!(third.check().is_ok() && first.check().is_ok());
+    assert_ne!(third.pixels, first.pixels);
+    // Generated scenes are not resized: pixels counted from 1.
+    let [_, height, width] = third.shape.map(|extent| extent as f32);
+    assert_eq!(third.corners, [1.0, 1.0, width, height]);
+    let error = task.pictures(Split::Test, &[8]).unwrap_err();
+    assert!(error.to_string().contains("no image 8"), "{error}");
+}

@@ -40,6 +40,11 @@ fn run(place: &Place, plugin: &str, out: &str, arguments: &[&str]) -> Command {
     place.host(&all)
 }
 
+/// The detection task in seconds.
+pub(crate) fn quick(place: &Place, out: &str) -> Command {
+    run(place, "detection", out, &[])
+}
+
 #[test]
 fn the_same_bytes_on_any_number_of_threads_and_loaded() {
     let place = Place::new();
@@ -53,6 +58,13 @@ fn the_same_bytes_on_any_number_of_threads_and_loaded() {
     }
     let library = library("metricopt_detection");
     succeeds(run(&place, library.to_str().unwrap(), "loaded", &[]));
+    // What only serves the report is not part of the C ABI: a loaded task has no pictures.
+    let sections = |run: &str| {
+        let page = fs::read_to_string(place.path(run).join("report.html")).unwrap();
+        ["found", "classes"].map(|id| page.contains(&format!("<section id=\"{id}\"")))
+    };
+    assert_eq!(sections("cold"), [true, true]);
+    assert_eq!(sections("loaded"), [false, true]);
     // The configuration of a run names the file of its plugin.
     for file in ["adapter.safetensors", "trajectories.safetensors"] {
         let read = |run: &str| fs::read(place.path(run).join(file)).unwrap();

@@ -1,6 +1,7 @@
 //! The pages in a real browser, wide and narrow, on light and dark paper.
 
 use crate::browser::Browser;
+use crate::detection;
 use crate::support::{Place, succeeds};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -74,7 +75,13 @@ fn slow_every_page_is_sound_in_a_browser() {
     succeeds(place.run("other", &["--seed", "1"]));
     succeeds(place.host(&["report", "run", "other"]));
     succeeds(place.compare("several", &["--seeds", "3"]));
-    for page in ["run/report.html", "report.html", "several/comparison.html"] {
+    succeeds(detection::quick(&place, "boxes"));
+    for page in [
+        "run/report.html",
+        "report.html",
+        "several/comparison.html",
+        "boxes/report.html",
+    ] {
         for width in [1400, 400] {
             for scheme in ["light", "dark"] {
                 let found = problems(&mut browser, &place.path(page), width, scheme);

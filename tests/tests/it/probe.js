@@ -17,7 +17,7 @@
     const title = picture.getAttribute("aria-label").slice(0, 60);
     const frame = picture.getBoundingClientRect();
     if (frame.width < 200 || frame.height < 60) problems.push(`"${title}" is ${frame.width} by ${frame.height}`);
-    const marks = picture.querySelectorAll(".mark, .line, .band, .bar, .valued, .cells path, .cells rect");
+    const marks = picture.querySelectorAll(".mark, .line, .band, .bar, .valued, .cells path, .cells rect, .seen, .true");
     if (marks.length === 0) problems.push(`"${title}" shows no data`);
     const texts = [...picture.querySelectorAll("text")].map((text) => [text, text.getBoundingClientRect()]);
     texts.forEach(([text, a], index) => {

@@ -1,8 +1,10 @@
 //! The figures, one file each. A figure is a section of the page, or a sentence that says why it is not there.
 
+pub mod classes;
 pub mod curves;
 pub mod embedding;
 pub mod forest;
+pub mod found;
 pub mod landscape;
 pub mod sites;
 pub mod trajectories;

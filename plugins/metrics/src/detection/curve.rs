@@ -11,6 +11,22 @@ pub struct ClassCurve {
     pub precisions: Vec<f64>,
 }
 
+/// Points of a curve that are enough for a picture.
+const POINTS: usize = 200;
+
+impl ClassCurve {
+    /// Recall and precision where another object is found, from the highest score down; of many objects only some, evenly, the
+    /// first and the last among them.
+    pub(crate) fn points(&self) -> Vec<[f64; 2]> {
+        let step = self.precisions.len().div_ceil(POINTS).max(1);
+        let last = self.precisions.len().saturating_sub(1);
+        let found = self.precisions.iter().enumerate();
+        let shown = found.filter(|&(index, _)| index % step == 0 || index == last);
+        let point = |(index, &precision)| [(index + 1) as f64 / self.objects as f64, precision];
+        shown.map(point).collect()
+    }
+}
+
 /// The interpolated precision of each number of objects found: the best from there on.
 ///
 /// ```text

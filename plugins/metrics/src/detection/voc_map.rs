@@ -167,6 +167,7 @@ impl Metric for VocMap {
     const RANGE: (f64, f64) = (0.0, 1.0);
     const RANK_BASED: bool = true;
     const POPULATION: bool = true;
+    const DETAILS: bool = true;
     type Input<'a> = Detection<'a>;
 
     fn check(&self) -> Result<()> {
@@ -175,6 +176,20 @@ impl Metric for VocMap {
 
     fn evaluate(&self, input: Detection<'_>) -> Result<f64> {
         mean(&self.per_class(input)?)
+    }
+
+    fn details(&self, input: Detection<'_>) -> Result<Details> {
+        let classes = self.per_class(input)?.into_iter().zip(self.curves(input)?);
+        let details = classes.map(|(class, curve)| ClassDetails {
+            class: class.label,
+            value: class.value,
+            count: class.objects as u64,
+            curve: curve.points(),
+        });
+        Ok(Details {
+            axes: ["recall".to_owned(), "precision".to_owned()],
+            classes: details.collect(),
+        })
     }
 
     fn evaluate_many(&self, inputs: &[Detection<'_>], call: &Call<'_>) -> Result<Vec<f64>> {

@@ -1,6 +1,7 @@
 //! Values worked by hand.
 
 use metricopt_metrics::{AverageRecall, ClassCurve, CocoMap, VocMap};
+use metricopt_sdk::Metric;
 use serde_json::json;
 
 use super::scene::Scene;
@@ -144,4 +145,29 @@ fn each_class_by_itself() {
     let curves = VocMap::default().curves(scene.view()).unwrap();
     let expected = [curve(-7, 1, vec![]), curve(4, 2, vec![1.0, 2.0 / 3.0])];
     assert_eq!(curves, expected);
+
+    // The same for a report: recall beside precision, where there is a curve.
+    let details = VocMap::default().details(scene.view()).unwrap();
+    assert!(details.check().is_ok());
+    let seen: Vec<_> = details.classes.iter().map(|c| (c.class, c.count)).collect();
+    assert_eq!(seen, [(-7, 1), (4, 2)]);
+    assert_eq!(details.classes[1].value, classes[1].value);
+    assert_eq!(details.classes[0].curve, [[0.0; 2]; 0]);
+    assert_eq!(details.classes[1].curve, [[0.5, 1.0], [1.0, 2.0 / 3.0]]);
+}
+
+#[test]
+fn a_long_curve_is_thinned_between_its_ends() {
+    let mut scene = Scene::default();
+    for at in 0..1001 {
+        let x = 100.0 * at as f32;
+        scene.truth([x, 0.0, x + 50.0, 50.0], 1, 1, false);
+        scene.found([x, 0.0, x + 50.0, 50.0], 1.0 / (at + 1) as f32, 1, 1);
+    }
+    let details = VocMap::default().details(scene.view()).unwrap();
+    let curve = &details.classes[0].curve;
+    assert!((100..=202).contains(&curve.len()), "{}", curve.len());
+    assert_eq!(curve[0], [1.0 / 1001.0, 1.0]);
+    assert_eq!(curve[curve.len() - 1], [1.0, 1.0]);
+    assert!(curve.is_sorted_by(|a, b| a[0] < b[0]));
 }
