@@ -12,7 +12,7 @@ pub(super) fn elu(values: &mut [f32]) {
         #[inline(always)]
         || {
             for z in values {
-                *z = if *z > 0.0 { *z } else { exp_m1_of_negative(*z) };
+                *z = choose(*z > 0.0, *z, exp_m1_of_negative(*z));
             }
         },
     );
@@ -32,20 +32,15 @@ const LOWEST: f32 = -18.714_973;
 /// `exp(x) - 1` for `x <= 0`, within one unit in the last place.
 ///
 /// Argument reduction `x = k ln 2 + r` and the rational approximation of fdlibm's `expm1` (Sun Microsystems 1993),
-/// in the same order of operations as its single-precision version: the bits are those of libraries that use it.
+/// in the same order of operations as its single-precision version: the bits are those of libraries that use it. All cases
+/// are computed and one is chosen, so that the compiler makes vectors of it.
 #[inline(always)]
 fn exp_m1_of_negative(x: f32) -> f32 {
-    // k = 0 and k = -1 have ranges of their own; the others are rounded to the nearest.
-    let nearest = (std::f32::consts::LOG2_E * x.max(LOWEST) - 0.5) as i32;
-    let k = if x >= -0.346_573_6 {
-        0
-    } else if x > -1.039_720_8 {
-        -1
-    } else {
-        nearest
-    };
-    let multiple = k as f32;
-    let (high, low) = (x - multiple * LN_2[0], multiple * LN_2[1]);
+    // 0 and -1 have ranges of their own; the others are rounded to the nearest.
+    let nearest = (std::f32::consts::LOG2_E * choose(x < LOWEST, LOWEST, x) - 0.5).trunc();
+    let (is_zero, is_one) = (x >= -0.346_573_6, x > -1.039_720_8);
+    let k = choose(is_zero, 0.0, choose(is_one, -1.0, nearest));
+    let (high, low) = (x - k * LN_2[0], k * LN_2[1]);
     let r = high - low;
     let lost = (high - r) - low;
 
@@ -65,15 +60,18 @@ fn exp_m1_of_negative(x: f32) -> f32 {
     let near_zero = r - (r * error - square);
     let error = (r * (error - lost) - lost) - square;
     let half_way = 0.5 * (r - error) - 0.5;
-    // 2^k is exact, and its exponent is in range for every k from -27.
-    let power = f32::from_bits(((127 + k) as u32) << 23);
+    // 2^k by its exponent: the sum has the integer 127 + k in its lowest bits.
+    let power = f32::from_bits((k + (8_388_608.0 + 127.0)).to_bits() << 23);
     let far = (1.0 - (error - r)) * power - 1.0;
-    let value = match k {
-        0 => near_zero,
-        -1 => half_way,
-        _ => far,
-    };
-    if x <= LOWEST { -1.0 } else { value }
+    let value = choose(is_zero, near_zero, choose(is_one, half_way, far));
+    choose(x <= LOWEST, -1.0, value)
+}
+
+/// `a` if so, else `b`, without a branch.
+#[inline(always)]
+fn choose(so: bool, a: f32, b: f32) -> f32 {
+    let mask = u32::from(so).wrapping_neg();
+    f32::from_bits((a.to_bits() & mask) | (b.to_bits() & !mask))
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ pub(crate) fn print() -> Result<()> {
             format!("trajectories.steps={steps}"),
         ];
         let only = [
-            "finetune.steps=1",
+            "finetune.steps=5",
             "baselines.es=false",
             "report.bootstrap=0",
             "report.landscape=0",
