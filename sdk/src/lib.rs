@@ -57,6 +57,8 @@ compile_error!(
 pub mod abi;
 mod call;
 pub mod config;
+#[cfg(feature = "torch")]
+mod device_memory;
 mod error;
 mod metric;
 #[cfg(feature = "torch")]
@@ -71,6 +73,8 @@ pub mod testkit;
 mod view;
 
 pub use call::Call;
+#[cfg(feature = "torch")]
+pub use device_memory::DeviceMemory;
 pub use error::{Error, ErrorKind, Result};
 pub use metric::{Direction, DynMetric, Metric, MetricEntry};
 #[cfg(feature = "torch")]
