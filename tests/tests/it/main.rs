@@ -16,6 +16,7 @@ mod configuration;
 mod data;
 mod detection;
 mod determinism;
+mod device;
 mod exec_metric;
 mod export;
 mod interruption;

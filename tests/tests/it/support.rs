@@ -84,7 +84,7 @@ impl Place {
     /// folder `temporary`.
     pub(crate) fn bench(&self, program: Program, arguments: &[&str]) -> Command {
         fs::create_dir_all(self.path("temporary")).unwrap();
-        let all = [&quick("bench")[..], arguments].concat();
+        let all = [&quick("bench", "cpu")[..], arguments].concat();
         let mut command = match program {
             Program::Host => self.host(&all),
             Program::TestHost => self.test_host(&all),
@@ -96,6 +96,11 @@ impl Place {
     /// A quick run of the tabular task into `out`.
     pub(crate) fn run(&self, out: &str, arguments: &[&str]) -> Command {
         self.host(&quick_into("run", out, arguments))
+    }
+
+    /// The same on another device.
+    pub(crate) fn run_on(&self, device: &str, out: &str) -> Command {
+        self.host(&[&quick("run", device)[..], &["--out", out]].concat())
     }
 
     /// The same with a test metric.
@@ -246,14 +251,14 @@ pub(crate) fn library(crate_name: &str) -> PathBuf {
 }
 
 /// The arguments of a command on the quick tabular task.
-fn quick(command: &str) -> Vec<&str> {
-    let mut all = vec![command, "--plugin", "tabular", "--device", "cpu"];
+fn quick<'a>(command: &'a str, device: &'a str) -> Vec<&'a str> {
+    let mut all = vec![command, "--plugin", "tabular", "--device", device];
     all.extend(QUICK.iter().flat_map(|assignment| ["--set", assignment]));
     all
 }
 
 fn quick_into<'a>(command: &'a str, out: &'a str, arguments: &[&'a str]) -> Vec<&'a str> {
-    [&quick(command)[..], &["--out", out], arguments].concat()
+    [&quick(command, "cpu")[..], &["--out", out], arguments].concat()
 }
 
 /// `--set` for each assignment.
