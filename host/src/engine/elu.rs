@@ -24,7 +24,7 @@ pub(super) fn elu_slope(a: f32) -> f32 {
 }
 
 /// `ln 2` in two parts, the upper one short, so that multiples of it up to 40 are exact.
-const LN_2: [f32; 2] = [6.931_381_2e-1, 9.058_000_6e-6];
+const LN_2: [f32; 2] = [6.931_381e-1, 9.058_001e-6];
 
 /// Below this, the result is -1 in single precision: `-27 ln 2`.
 const LOWEST: f32 = -18.714_973;
