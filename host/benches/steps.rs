@@ -60,6 +60,7 @@ fn steps(criterion: &mut Criterion) -> Result<()> {
             queries: Cell::new(0),
             most_queries: None,
             evaluations: Cell::new(0),
+            loss_gradients: Cell::new(0),
             keeper: RefCell::default(),
             past: Past::Nothing,
             memory: &(),

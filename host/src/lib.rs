@@ -15,6 +15,7 @@ pub mod libtorch;
 pub mod loader;
 pub mod metric_spec;
 pub mod numbers;
+pub mod peak_memory;
 pub mod predictions_file;
 pub mod registry;
 pub mod report;

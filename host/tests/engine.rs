@@ -191,6 +191,7 @@ fn with_observer<T>(
         queries: Cell::new(0),
         most_queries: None,
         evaluations: Cell::new(0),
+        loss_gradients: Cell::new(0),
         keeper: RefCell::default(),
         past: Past::Nothing,
         memory: &(),

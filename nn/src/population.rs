@@ -4,8 +4,8 @@
 //! block runs on one thread (libtorch must be set to one thread an operation). So the bits of all results are the same
 //! for any number of threads.
 
-use metricopt_sdk::tch::{Device, Tensor, no_grad};
-use metricopt_sdk::{Call, Error, Gradients, Result, autograd};
+use metricopt_sdk::tch::{Tensor, no_grad};
+use metricopt_sdk::{Call, DeviceMemory, Error, Gradients, Result, autograd};
 use rayon::{ThreadPool, prelude::*};
 use std::ops::Range;
 
@@ -55,17 +55,11 @@ pub fn logits(
     pool: &ThreadPool,
     call: &Call<'_>,
 ) -> Result<Tensor> {
-    let batched = phis.device() != Device::Cpu;
     let candidates = Shared::new(phis.f_unbind(0)?);
-    let whole = Shared::new(vec![phis.shallow_clone()]);
     let ranges: Vec<Range<usize>> = blocks.ranges().collect();
     let evaluate = |range: Range<usize>| -> Result<Tensor> {
         call.check()?;
         let stem = no_grad(|| stem(range))?;
-        if batched {
-            let film = Film::of(&whole.get()[0], network.sites())?;
-            return no_grad(|| network.population_logits(&film, &stem));
-        }
         let stem = Shared::new(vec![stem]);
         let of_candidates: Result<Vec<Tensor>> = candidates
             .get()
@@ -80,11 +74,38 @@ pub fn logits(
     };
     let found: Result<Vec<Tensor>> =
         pool.install(|| ranges.into_par_iter().map(evaluate).collect());
-    let found = found?;
+    join(&found?)
+}
+
+/// As [`logits`], all candidates in one pass over as many images as fit into the memory of a GPU; one image takes `values`
+/// numbers in front of the first site.
+///
+/// # Errors
+///
+/// As those of [`logits`].
+pub fn logits_in_one_pass(
+    network: &dyn Network,
+    phis: &Tensor,
+    images: usize,
+    (memory, values): (&DeviceMemory, usize),
+    stem: &dyn Fn(Range<usize>) -> Result<Tensor>,
+    call: &Call<'_>,
+) -> Result<Tensor> {
+    let film = Film::of(phis, network.sites())?;
+    let candidates = phis.size().first().map_or(1, |&count| count as usize);
+    let found = memory.each(images, candidates * values, |range| {
+        call.check()?;
+        no_grad(|| network.population_logits(&film, &stem(range)?))
+    })?;
+    join(&found)
+}
+
+/// Logits of consecutive ranges of images as those of all.
+fn join(found: &[Tensor]) -> Result<Tensor> {
     if found.is_empty() {
         return Err(Error::data("there are no images to evaluate"));
     }
-    Ok(Tensor::f_cat(&found, 1)?)
+    Ok(Tensor::f_cat(found, 1)?)
 }
 
 /// What a block of images adds to the loss of a candidate: from candidate, range and logits `[range, classes]` to a

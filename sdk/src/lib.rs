@@ -58,6 +58,8 @@ pub mod abi;
 mod call;
 pub mod config;
 mod details;
+#[cfg(feature = "torch")]
+mod device_memory;
 mod error;
 mod metric;
 #[cfg(feature = "torch")]
@@ -75,6 +77,8 @@ mod view;
 
 pub use call::Call;
 pub use details::{ClassDetails, Details};
+#[cfg(feature = "torch")]
+pub use device_memory::DeviceMemory;
 pub use error::{Error, ErrorKind, Result};
 pub use metric::{Direction, DynMetric, Metric, MetricEntry};
 #[cfg(feature = "torch")]

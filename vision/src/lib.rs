@@ -17,4 +17,4 @@ pub use epochs::Epochs;
 pub use part::{Entrance, Part, augment};
 pub use pixels::Pixels;
 pub use sites::TunedSites;
-pub use tuned::{Moment, Tuned, in_groups};
+pub use tuned::{Moment, Tuned, device_memory, in_groups};

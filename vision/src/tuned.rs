@@ -4,12 +4,13 @@ use metricopt_data::Augmentation;
 use metricopt_nn::Film;
 use metricopt_nn::population::{self, Blocks};
 use metricopt_sdk::tch::{Device, Tensor};
-use metricopt_sdk::{Call, Gradients, NamedTensor, Result, Split};
+use metricopt_sdk::{Call, DeviceMemory, Gradients, NamedTensor, Result, Split};
+use std::ops::Range;
 
 use crate::part::{Entrance, Part};
 use crate::sites::TunedSites;
 
-/// Most values in front of the first FiLM site that a population has at once on a GPU: 1 GB.
+/// Most values in front of the first FiLM site that a population has at once on a GPU, to begin with: 1 GB.
 const MAX_DEVICE_VALUES: usize = 1 << 28;
 
 /// Most values of predictions that are held at once: 64 MB.
@@ -27,6 +28,8 @@ pub struct Tuned {
     pub pool: rayon::ThreadPool,
     /// The images by [`Split`].
     pub parts: [Part; 3],
+    /// What a GPU takes at a time.
+    pub memory: DeviceMemory,
 }
 
 /// The place of a minibatch in its training, which its random changes follow from.
@@ -36,6 +39,11 @@ pub struct Moment {
     pub seed: u64,
     /// Step of the training.
     pub step: u64,
+}
+
+/// What an opened task starts with on a GPU.
+pub const fn device_memory() -> DeviceMemory {
+    DeviceMemory::new(MAX_DEVICE_VALUES)
 }
 
 impl Tuned {
@@ -103,25 +111,19 @@ impl Tuned {
         call: &Call<'_>,
     ) -> Result<Tensor> {
         let part = &self.parts[split as usize];
-        let size = match self.entrance.device {
-            Device::Cpu => self.entrance.block(),
-            _ => {
-                let candidates = phis.size().first().map_or(1, |&count| count as usize);
-                let values = candidates * self.entrance.stem_values();
-                (MAX_DEVICE_VALUES / values.max(1)).max(1)
-            }
+        let network = self.entrance.network.as_ref();
+        let whole = self.sites.whole(phis)?;
+        let stem = |range: Range<usize>| part.stem(&self.entrance, &rows[range]);
+        let images = rows.len();
+        if self.entrance.device != Device::Cpu {
+            let memory = (&self.memory, self.entrance.stem_values());
+            return population::logits_in_one_pass(network, &whole, images, memory, &stem, call);
+        }
+        let blocks = Blocks {
+            images,
+            size: self.entrance.block(),
         };
-        population::logits(
-            self.entrance.network.as_ref(),
-            &self.sites.whole(phis)?,
-            Blocks {
-                images: rows.len(),
-                size,
-            },
-            &|range| part.stem(&self.entrance, &rows[range]),
-            &self.pool,
-            call,
-        )
+        population::logits(network, &whole, blocks, &stem, &self.pool, call)
     }
 
     /// Losses and gradients of all adapters from those of consecutive groups of them, with respect to the tuned sites.

@@ -2,12 +2,14 @@
 
 #![expect(clippy::print_stderr, reason = "this is where people are spoken to")]
 
+mod bench;
 mod check_metric;
 mod compare;
 mod completions;
 mod data;
 mod describe;
 mod export;
+mod job;
 mod list;
 mod log;
 mod man;
@@ -69,6 +71,7 @@ enum Command {
     Report(report::Report),
     Export(export::Export),
     Compare(compare::Compare),
+    Bench(bench::Bench),
     Score(score::Score),
     CheckMetric(check_metric::CheckMetric),
     New(new::New),
@@ -89,6 +92,7 @@ pub fn main() -> ExitCode {
         Command::Report(command) => command.execute(),
         Command::Export(command) => command.execute(),
         Command::Compare(command) => command.execute(),
+        Command::Bench(command) => command.execute(),
         Command::Score(command) => command.execute(),
         Command::CheckMetric(command) => command.execute(),
         Command::New(command) => command.execute(),

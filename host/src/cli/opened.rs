@@ -79,6 +79,7 @@ impl<'a> Opened<'a> {
             queries: Cell::new(0),
             most_queries: None,
             evaluations: Cell::new(0),
+            loss_gradients: Cell::new(0),
             keeper: RefCell::default(),
             past: Past::Nothing,
             memory,

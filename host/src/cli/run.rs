@@ -1,28 +1,23 @@
 //! `host run`: the whole method on one task and one metric.
 
 use clap::Args;
-use metricopt_sdk::{Call, DynTask, ErrorKind, Result};
+use metricopt_sdk::{ErrorKind, Result, panics};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
-use super::opened::{Opened, threads};
+use super::job::{Done, Job};
+use super::opened::threads;
 use super::plan::{Plan, PlanOptions};
 use super::plugins::{Chosen, PluginOptions};
 use super::progress::Progress;
-use super::reuse::{Reuse, ReuseOptions, identity};
+use super::reuse::ReuseOptions;
 use super::{listen_for_interrupts, print, to_json};
 use crate::device::DeviceChoice;
 use crate::engine::budget;
-use crate::engine::config::EngineConfig;
-use crate::engine::samples::samples;
-use crate::engine::tune::{Tuned, tune};
 use crate::interrupt;
 use crate::report;
+use crate::run::RunDirectory;
 use crate::run::checkpoint::{self, Checkpoint};
-use crate::run::samples::{FILE as SAMPLES, samples_file};
-use crate::run::{MetricSummary, RunDirectory, Summary};
-use metricopt_sdk::panics;
 
 /// Fine-tune a pre-trained model for a metric and compare with the simple alternatives.
 ///
@@ -98,15 +93,24 @@ impl Run {
             });
         }
         let progress = Progress::new();
-        let Some((mut directory, checkpoint)) = self.begin(&plan, &reuse)? else {
+        let job = Job {
+            plan: &plan,
+            reuse: &reuse,
+            seed: self.seed,
+            device: self.device,
+            threads: threads(self.threads),
+        };
+        let Some((mut directory, checkpoint)) = self.begin(&job)? else {
             return Ok(());
         };
         interrupt::remember(directory.remains());
-        let result =
-            panics::guard(|| self.tune(&plan, &reuse, &mut directory, &checkpoint, &progress));
+        let result = panics::guard(|| {
+            directory.write("config.toml", self.resolved(&plan).as_bytes())?;
+            job.execute(&mut directory, &checkpoint, &progress)
+        });
         progress.clear();
         match result {
-            Ok(summary) => {
+            Ok(Done { summary, .. }) => {
                 print(&if self.json {
                     to_json(&summary)?
                 } else {
@@ -144,23 +148,8 @@ impl Run {
 
     /// The run directory, new or to go on in, with what network and metric answered so far; none if there is nothing left
     /// to do.
-    fn begin(&self, plan: &Plan<'_>, reuse: &Reuse) -> Result<Option<(RunDirectory, Checkpoint)>> {
-        let mut run = plan.layers.flat();
-        let more = json!({
-            "host": env!("CARGO_PKG_VERSION"),
-            "plugin": plan.plugin.name,
-            "plugin version": plan.plugin.version,
-            "task name": plan.task.name,
-            "metric": plan.metric_entry.name,
-            "metric options": plan.metric.config(),
-            "seed": self.seed,
-            "device": self.device.to_string(),
-        });
-        run.extend(more.as_object().cloned().unwrap_or_default());
-        run.extend(reuse.inputs());
-        if let Some(digest) = &plan.optimizer_digest {
-            run.insert("learned optimizer".to_owned(), json!(digest));
-        }
+    fn begin(&self, job: &Job<'_>) -> Result<Option<(RunDirectory, Checkpoint)>> {
+        let run = job.answers();
         let directory = match &self.out {
             Some(path) if self.resume => {
                 if RunDirectory::is_complete(path) {
@@ -176,7 +165,7 @@ impl Run {
             }
             Some(path) => RunDirectory::create(path)?,
             None => {
-                let name = format!("{}-{}", plan.task.name, plan.metric_entry.name);
+                let name = format!("{}-{}", job.plan.task.name, job.plan.metric_entry.name);
                 RunDirectory::create_numbered(Path::new("runs"), &name)?
             }
         };
@@ -200,106 +189,5 @@ impl Run {
             "seed": self.seed,
             "config": plan.layers.to_json(),
         })
-    }
-
-    fn tune(
-        &self,
-        plan: &Plan<'_>,
-        reuse: &Reuse,
-        directory: &mut RunDirectory,
-        checkpoint: &Checkpoint,
-        progress: &Progress,
-    ) -> Result<Summary> {
-        directory.write("config.toml", self.resolved(plan).as_bytes())?;
-        let call = Call {
-            threads: threads(self.threads),
-            cancelled: &interrupt::requested,
-        };
-        let config = plan.layers.task(plan.task)?;
-        let opened = Opened::new(
-            plan.plugin,
-            plan.task,
-            config,
-            self.device,
-            self.seed,
-            call,
-            progress,
-        )?;
-        for (name, fact) in opened.task.describe().facts {
-            progress.say(&format!("{name:<18} {fact}"));
-        }
-        let description = opened.task.describe();
-        reuse.check(description.clone())?;
-        directory.identify(identity(plan, self.seed, Some(description)));
-        let mut observer = opened.observer(
-            plan.metric_label.clone(),
-            &plan.metric_entry,
-            plan.metric.as_ref(),
-            checkpoint,
-        );
-        observer.most_queries = plan.engine.observation.max_queries;
-        observer.past = reuse.past();
-        let update = |phase: &str, done: u64, total: u64| progress.update(phase, done, total);
-        let started = Instant::now();
-        let tuned = tune(
-            &observer,
-            plan.task.kind,
-            &plan.engine,
-            self.seed,
-            &|| started.elapsed().as_secs_f64(),
-            &update,
-            directory,
-        )?;
-        warn(&tuned, &plan.engine, progress);
-        if let Some(samples) = samples(&observer, plan.task.kind, &tuned.adapter, self.seed)? {
-            directory.write(SAMPLES, &samples_file(&samples)?)?;
-        }
-        let metric = MetricSummary {
-            name: plan.metric_entry.name.clone(),
-            options: plan.metric.config(),
-            direction: plan.metric_entry.direction,
-        };
-        let summary = Summary::new(
-            &plan.plugin.name,
-            &plan.task.name,
-            metric,
-            self.seed,
-            &tuned,
-            reuse.reused(),
-            plan.engine.observation.max_queries,
-        );
-        directory.write(
-            "summary.json",
-            format!("{}\n", to_json(&summary)?).as_bytes(),
-        )?;
-        directory.flush()?;
-        Ok(summary)
-    }
-}
-
-/// Says how far the value function can be trusted.
-fn warn(tuned: &Tuned, config: &EngineConfig, progress: &Progress) {
-    if let Some(reason) = &tuned.not_kept {
-        progress.say(&format!(
-            "predictions        not kept, {reason}; only the same metric can use these trajectories again"
-        ));
-    }
-    match tuned.agreement {
-        Some(agreement) => {
-            progress.say(&format!(
-                "{:<18} rank correlation {:.2} on held-out trajectories, width {:.3}",
-                "value function", agreement.rank, tuned.width
-            ));
-            if agreement.rank < config.value_function.min_correlation {
-                progress.say(&format!(
-                    "warning: the value function orders unseen adapters badly; its direction counts {:.0} %",
-                    100.0 * tuned.value_weight
-                ));
-            }
-        }
-        None if tuned.value_weight == 0.0 => {
-            progress.say("warning: the metric did not vary along the trajectories; there was no value function to follow");
-        }
-        None => {}
     }
 }

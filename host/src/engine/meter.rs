@@ -16,10 +16,8 @@ pub struct Finished {
     pub phi: Vec<f32>,
     /// Decision threshold, 0.5 for all methods but one.
     pub threshold: f64,
-    /// Metric queries it took.
-    pub queries: u64,
-    /// Seconds it took.
-    pub seconds: f64,
+    /// What it took.
+    pub cost: Cost,
 }
 
 /// A method of the table that a run goes without.
@@ -36,6 +34,10 @@ pub struct LeftOut {
 pub struct Cost {
     /// Metric queries.
     pub queries: u64,
+    /// Evaluations of the network, as [`Observer::evaluations`] counts them.
+    pub evaluations: u64,
+    /// Those of the evaluations that were loss gradients.
+    pub gradients: u64,
     /// Wall-clock seconds.
     pub seconds: f64,
 }
@@ -43,16 +45,26 @@ pub struct Cost {
 impl AddAssign for Cost {
     fn add_assign(&mut self, other: Self) {
         self.queries += other.queries;
+        self.evaluations += other.evaluations;
+        self.gradients += other.gradients;
         self.seconds += other.seconds;
     }
 }
 
-/// Queries and seconds since the last restart.
+/// One phase of a run, and what it cost.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Phase {
+    /// Its name: a part of the method, or a row of the table.
+    pub name: &'static str,
+    /// What it cost.
+    pub cost: Cost,
+}
+
+/// Cost since the last restart.
 pub struct Meter<'a> {
     observer: &'a Observer<'a>,
     clock: &'a dyn Fn() -> f64,
-    queries: u64,
-    seconds: f64,
+    begun: Cost,
 }
 
 impl<'a> Meter<'a> {
@@ -61,8 +73,7 @@ impl<'a> Meter<'a> {
         Self {
             observer,
             clock,
-            queries: observer.queries.get(),
-            seconds: clock(),
+            begun: now(observer, clock),
         }
     }
 
@@ -73,9 +84,12 @@ impl<'a> Meter<'a> {
 
     /// What was spent since the last restart.
     pub fn cost(&self) -> Cost {
+        let now = now(self.observer, self.clock);
         Cost {
-            queries: self.observer.queries.get() - self.queries,
-            seconds: (self.clock)() - self.seconds,
+            queries: now.queries - self.begun.queries,
+            evaluations: now.evaluations - self.begun.evaluations,
+            gradients: now.gradients - self.begun.gradients,
+            seconds: now.seconds - self.begun.seconds,
         }
     }
 
@@ -88,14 +102,22 @@ impl<'a> Meter<'a> {
 
     /// The method that ends here with a candidate.
     pub fn finish(&self, name: &'static str, candidate: &Candidate) -> Finished {
-        let Cost { queries, seconds } = self.cost();
         Finished {
             name,
             validation: candidate.validation,
             phi: candidate.phi.clone(),
             threshold: 0.5,
-            queries,
-            seconds,
+            cost: self.cost(),
         }
+    }
+}
+
+/// Everything that was counted so far, and the time.
+fn now(observer: &Observer<'_>, clock: &dyn Fn() -> f64) -> Cost {
+    Cost {
+        queries: observer.queries.get(),
+        evaluations: observer.evaluations.get(),
+        gradients: observer.loss_gradients.get(),
+        seconds: clock(),
     }
 }

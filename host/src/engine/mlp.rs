@@ -7,6 +7,7 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use rand::RngExt;
 
+use super::elu::{elu, elu_slope};
 use super::random::Stream;
 
 /// A perceptron with ELU activations and one linear output.
@@ -134,7 +135,7 @@ impl Mlp {
                 Par::Seq,
             );
             if layer != last {
-                out.iter_mut().for_each(|z| *z = elu(*z));
+                elu(out);
             }
         }
     }
@@ -196,16 +197,6 @@ impl Mlp {
             std::mem::swap(&mut tape.delta, &mut tape.below);
         }
     }
-}
-
-/// Exponential linear unit (Clevert et al. 2016) with `alpha = 1`.
-fn elu(z: f32) -> f32 {
-    if z > 0.0 { z } else { z.exp_m1() }
-}
-
-/// Slope of [`elu`] where it takes the value `a`.
-fn elu_slope(a: f32) -> f32 {
-    if a > 0.0 { 1.0 } else { a + 1.0 }
 }
 
 #[cfg(test)]

@@ -38,6 +38,8 @@ pub struct Observer<'a> {
     /// Evaluations of the network so far: adapters, once for each set of rows they are asked for. An answer that a
     /// resumed run remembers counts as in the run that asked; what an earlier run stored does not count.
     pub evaluations: Cell<u64>,
+    /// Those of the evaluations that were loss gradients.
+    pub loss_gradients: Cell<u64>,
     /// Keeps predictions on the validation split while there is one.
     pub keeper: RefCell<Option<Keeper>>,
     /// What is taken from an earlier run.
@@ -134,6 +136,8 @@ impl Observer<'_> {
     ) -> Result<(Vec<f64>, Vec<f32>)> {
         self.call.check()?;
         self.count_evaluations(phis.len());
+        self.loss_gradients
+            .set(self.loss_gradients.get() + phis.len() as u64);
         let components = phis.iter().map(|phi| phi.as_ref().len()).sum();
         let key = memory::gradients_key(phis, batches);
         if let Some(answer) = self.memory.recall(&key)?

@@ -1,5 +1,7 @@
 //! Optimizers on flat vectors.
 
+use pulp::Arch;
+
 use super::config::OptimizerKind;
 
 /// Turns gradients into steps.
@@ -73,11 +75,18 @@ impl Adam {
         let rate = (learning_rate / (1.0 - self.betas.0.powi(self.steps))) as f32;
         let scale = (1.0 / (1.0 - self.betas.1.powi(self.steps))) as f32;
         let moments = self.first.iter_mut().zip(&mut self.second);
-        for ((x, &g), (m, v)) in x.iter_mut().zip(gradient).zip(moments) {
-            *m = b1 * *m + (1.0 - b1) * g;
-            *v = b2 * *v + (1.0 - b2) * g * g;
-            *x -= rate * *m / ((*v * scale).sqrt() + 1e-8);
-        }
+        let components = x.iter_mut().zip(gradient).zip(moments);
+        // Square roots and quotients by the widest vectors there are; each has the same bits whatever their width.
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                for ((x, &g), (m, v)) in components {
+                    *m = b1 * *m + (1.0 - b1) * g;
+                    *v = b2 * *v + (1.0 - b2) * g * g;
+                    *x -= rate * *m / ((*v * scale).sqrt() + 1e-8);
+                }
+            },
+        );
     }
 }
 

@@ -3,7 +3,7 @@
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par, Side};
 
-use super::vector::dot;
+use super::vector::dots;
 
 /// `x = A phi / s`: either the leading principal directions of the visited adapters or all coordinates, with one scale.
 ///
@@ -129,9 +129,9 @@ impl Projection {
     /// Coordinates of one adapter.
     pub fn apply(&self, phi: &[f32]) -> Vec<f32> {
         match &self.directions {
-            Some(directions) => directions
-                .chunks_exact(self.dimensions.max(1))
-                .map(|direction| (dot(direction, phi) / self.scale) as f32)
+            Some(directions) => dots(directions, phi)
+                .into_iter()
+                .map(|coordinate| (coordinate / self.scale) as f32)
                 .collect(),
             None => phi
                 .iter()

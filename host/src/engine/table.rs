@@ -125,7 +125,7 @@ pub fn table(
             method: method.name.to_owned(),
             validation: method.validation,
             test,
-            queries: method.queries,
+            queries: method.cost.queries,
         })?;
         methods.push(MethodResult {
             name: method.name,
@@ -133,8 +133,8 @@ pub fn table(
             test,
             difference: test - reference,
             interval: intervals.as_ref().map(|intervals| intervals[index]),
-            queries: method.queries,
-            seconds: method.seconds,
+            queries: method.cost.queries,
+            seconds: method.cost.seconds,
         });
     }
     Ok(methods)

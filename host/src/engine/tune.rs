@@ -11,7 +11,7 @@ use super::finetune::{Candidate, Outcome};
 use super::footing::Footing;
 use super::groundwork::Groundwork;
 use super::landscape::survey;
-use super::meter::{Cost, Finished, LeftOut, Meter};
+use super::meter::{Cost, Finished, LeftOut, Meter, Phase};
 use super::observe::Observer;
 use super::past::Past;
 use super::predictions::Keeper;
@@ -62,6 +62,8 @@ pub struct Tuned {
     pub evaluations: u64,
     /// Queries of the metric in all.
     pub queries: u64,
+    /// What the run consisted of, in order.
+    pub phases: Vec<Phase>,
 }
 
 /// Runs everything.
@@ -83,6 +85,7 @@ pub fn tune(
     let description = observer.task.describe();
     let dimensions = description.dimensions();
     let mut meter = Meter::start(observer, clock);
+    let mut phases = Phases::start(observer, clock);
     let mut finished: Vec<Finished> = Vec::new();
     observer.keeper.replace(keeper(observer, config));
 
@@ -100,6 +103,7 @@ pub fn tune(
         seconds: 0.0,
         ..meter.lap()
     };
+    phases.end("pretrained");
 
     let calibration = match observer.past.calibration() {
         Some((width, reference)) => Calibration {
@@ -117,6 +121,7 @@ pub fn tune(
         loss: calibration.reference.loss,
         probed: calibration.probed.clone(),
     })?;
+    phases.end("calibration");
 
     meter.restart();
     let footing = Footing {
@@ -125,6 +130,8 @@ pub fn tune(
         calibration: &calibration,
     };
     let groundwork = Groundwork::lay(observer, config, &footing, seed, clock, progress, recorder)?;
+    phases.take("trajectories", groundwork.trajectories_cost);
+    phases.take("value function", groundwork.value_cost);
     let before = observer.evaluations.get();
     recorder.record(&Event::MetaTestingBegun {
         queries: observer.queries.get(),
@@ -174,10 +181,10 @@ pub fn tune(
     recorder.save(Artifact::Adapter(&kept.phi, &description.sites))?;
     cost += meter.cost();
     let metricopt = Finished {
-        queries: cost.queries,
-        seconds: cost.seconds,
+        cost,
         ..meter.finish("metricopt", kept)
     };
+    phases.end("fine-tuning");
 
     // They come last, so that a bound on queries leaves out alternatives before it cuts the method short.
     let alternatives = Baselines {
@@ -189,10 +196,21 @@ pub fn tune(
         progress,
     }
     .run_all(kind, description.classes, &mut meter, recorder)?;
+    for alternative in &alternatives.finished {
+        phases.take(alternative.name, alternative.cost);
+    }
     finished.extend(alternatives.finished);
     finished.push(metricopt);
 
     let methods = table(observer, kind, config, seed, finished, progress, recorder)?;
+    let reading = |candidate: &Candidate| -> Result<Reading> {
+        Ok(Reading {
+            validation: candidate.validation,
+            test: observer.test(&candidate.phi)?,
+        })
+    };
+    let (best_reading, last_reading) = (reading(&best)?, reading(&last)?);
+    phases.end("test");
     let trained = groundwork.trained.as_ref();
     let function = trained.map(|trained| &trained.function);
     let mut ways = vec![("metricopt", path)];
@@ -214,17 +232,12 @@ pub fn tune(
         })?;
     }
     recorder.save(Artifact::Report(&landscape, &best.phi, &description.sites))?;
-    let reading = |candidate: &Candidate| -> Result<Reading> {
-        Ok(Reading {
-            validation: candidate.validation,
-            test: observer.test(&candidate.phi)?,
-        })
-    };
+    phases.end("landscape");
     Ok(Tuned {
         methods,
         decision,
-        best: reading(&best)?,
-        last: reading(&last)?,
+        best: best_reading,
+        last: last_reading,
         adapter: kept.phi.clone(),
         width,
         agreement: trained.and_then(|trained| trained.agreement),
@@ -236,7 +249,35 @@ pub fn tune(
         evaluations_before: before,
         evaluations: observer.evaluations.get(),
         queries: observer.queries.get(),
+        phases: phases.ended,
     })
+}
+
+/// The phases of a run, one after the other.
+struct Phases<'a> {
+    meter: Meter<'a>,
+    ended: Vec<Phase>,
+}
+
+impl<'a> Phases<'a> {
+    fn start(observer: &'a Observer<'a>, clock: &'a dyn Fn() -> f64) -> Self {
+        Self {
+            meter: Meter::start(observer, clock),
+            ended: Vec::new(),
+        }
+    }
+
+    /// Ends a phase that began where the one before ended.
+    fn end(&mut self, name: &'static str) {
+        let cost = self.meter.lap();
+        self.ended.push(Phase { name, cost });
+    }
+
+    /// Takes over a phase that was measured where it ran; the next one begins now.
+    fn take(&mut self, name: &'static str, cost: Cost) {
+        self.ended.push(Phase { name, cost });
+        self.meter.restart();
+    }
 }
 
 /// Takes the predictions along trajectories that are collected, if any are to be kept.

@@ -8,6 +8,7 @@ mod comparison_directory;
 mod directory;
 mod growing;
 mod identity;
+pub mod measurement;
 mod metrics_table;
 mod names;
 mod optimizer_file;

@@ -4,8 +4,9 @@ use crate::support::{distance, images, lively, network, normal};
 use metricopt_nn::population::{self, Blocks};
 use metricopt_nn::{Film, Network, NetworkName};
 use metricopt_sdk::tch::{Kind, Tensor, no_grad};
-use metricopt_sdk::{Call, ErrorKind, Result, autograd};
+use metricopt_sdk::{Call, DeviceMemory, Error, ErrorKind, Result, autograd};
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::Mutex;
 
@@ -65,6 +66,37 @@ fn blocks_of_candidates_are_put_together_in_order() {
         let distance = distance(&found.get(candidate), &alone);
         assert!(distance <= 1e-5, "{distance}");
     }
+}
+
+#[test]
+fn one_pass_of_all_candidates_is_cut_to_what_fits() {
+    let (network, phis, images) = scene();
+    let images = images.lock().unwrap();
+    let whole = network.stem(&images).unwrap();
+    let film = Film::of(&phis, network.sites()).unwrap();
+    let expected = no_grad(|| network.population_logits(&film, &whole)).unwrap();
+    // Room for four images of three candidates each; the device then takes no more than two.
+    let memory = DeviceMemory::new(4 * 3);
+    let asked = RefCell::new(Vec::new());
+    let stem = |range: Range<usize>| {
+        asked.borrow_mut().push(range.clone());
+        if range.len() > 2 {
+            return Err(Error::failed(
+                "libtorch: CUDA out of memory. Tried to allocate 1.00 GiB.",
+            ));
+        }
+        let (start, length) = (range.start as i64, range.len() as i64);
+        Ok(whole.narrow(0, start, length))
+    };
+    let one_pass =
+        || population::logits_in_one_pass(&*network, &phis, 10, (&memory, 1), &stem, &call(1));
+    let found = one_pass().unwrap();
+    assert_eq!(asked.take(), [0..4, 0..2, 2..4, 4..6, 6..8, 8..10]);
+    let distance = distance(&found, &expected);
+    assert!(distance <= 1e-5, "{distance}");
+    // What was learned is kept.
+    drop(one_pass().unwrap());
+    assert_eq!(asked.take().len(), 5);
 }
 
 #[test]

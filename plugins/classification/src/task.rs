@@ -5,7 +5,9 @@ use metricopt_nn::population::{self, Blocks};
 use metricopt_nn::{Weights, build};
 use metricopt_sdk::prelude::*;
 use metricopt_sdk::tch::{Device, Kind as Dtype, Tensor};
-use metricopt_vision::{Entrance, Moment, Part, Pixels, Tuned, TunedSites, in_groups};
+use metricopt_vision::{
+    Entrance, Moment, Part, Pixels, Tuned, TunedSites, device_memory, in_groups,
+};
 use std::ops::Range;
 
 use crate::config::Config;
@@ -69,6 +71,7 @@ impl Task for Classification {
         let entrance = Entrance::new(network, pixels, context.device)
             .map_err(|error| error.context(format!("`{name}` on these images")))?;
         let mut model = Tuned {
+            memory: device_memory(),
             entrance,
             sites,
             augmentation: config.augmentation,

@@ -5,7 +5,9 @@ use metricopt_nn::population::{self, Blocks};
 use metricopt_nn::{Weights, build};
 use metricopt_sdk::prelude::*;
 use metricopt_sdk::tch::{Device, Kind as Dtype, Tensor};
-use metricopt_vision::{Entrance, Moment, Part, Pixels, Tuned, TunedSites, in_groups};
+use metricopt_vision::{
+    Entrance, Moment, Part, Pixels, Tuned, TunedSites, device_memory, in_groups,
+};
 use serde_json::{Value, json};
 
 use crate::config::Config;
@@ -118,6 +120,7 @@ impl Task for Retrieval {
         let parts = [splits.train, splits.validation, splits.test];
         let classes = [0, 1, 2].map(|part: usize| Classes::new(&parts[part].labels));
         let mut model = Tuned {
+            memory: device_memory(),
             entrance,
             sites,
             augmentation: config.augmentation,

@@ -1,5 +1,6 @@
 //! The task: tables with a binary label and a multilayer perceptron.
 
+use metricopt_sdk::DeviceMemory;
 use metricopt_sdk::prelude::*;
 use metricopt_sdk::tch::{Device, Kind as Dtype, Tensor, no_grad};
 use rayon::prelude::*;
@@ -11,7 +12,7 @@ use crate::fold::folded;
 use crate::network::{Frozen, Network, TensorNetwork};
 use crate::pretrain::{Pretraining, cross_entropy, row_weights, train};
 
-/// Most values of an intermediate tensor on a GPU: 256 MB.
+/// Most values of an intermediate tensor on a GPU, to begin with: 256 MB.
 const MAX_DEVICE_VALUES: usize = 1 << 26;
 
 /// A table with a binary label and a multilayer perceptron with FiLM before every hidden activation.
@@ -57,6 +58,7 @@ pub struct Tabular {
     network: Network,
     tensors: TensorNetwork,
     device: Device,
+    memory: DeviceMemory,
     pool: rayon::ThreadPool,
     /// By [`Split`].
     splits: [SplitData; 3],
@@ -147,6 +149,7 @@ impl Task for Tabular {
             facts,
             tensors: TensorNetwork::new(&network, context.device)?,
             device: context.device,
+            memory: DeviceMemory::new(MAX_DEVICE_VALUES),
             pool: rayon::ThreadPoolBuilder::new()
                 .num_threads(context.call.threads)
                 .build()
@@ -329,12 +332,11 @@ impl Tabular {
         let rows: Vec<i64> = rows.iter().map(|&row| i64::from(row)).collect();
         let first = data.first.get();
         let candidates = phis.size().first().copied().unwrap_or(0);
-        let mut scores = vec![Vec::with_capacity(rows.len()); candidates as usize];
-        for rows in rows.chunks((MAX_DEVICE_VALUES / widest).max(1)) {
+        let parts = self.memory.each(rows.len(), widest, |range| {
             call.check()?;
-            let index = Tensor::f_from_slice(rows)?.f_to_device(self.device)?;
+            let index = Tensor::f_from_slice(&rows[range])?.f_to_device(self.device)?;
             let first = first.f_index_select(0, &index)?;
-            for (candidate, scores) in (0..candidates).zip(&mut scores) {
+            let one = |candidate| -> Result<Vec<f32>> {
                 let part = no_grad(|| -> Result<Tensor> {
                     let logits = self.tensors.logits(&phis.f_get(candidate)?, &first)?;
                     Ok(logits
@@ -342,7 +344,14 @@ impl Tabular {
                         .f_to_device(Device::Cpu)?
                         .f_to_kind(Dtype::Float)?)
                 })?;
-                scores.extend(Vec::<f32>::try_from(part)?);
+                Ok(Vec::try_from(part)?)
+            };
+            (0..candidates).map(one).collect::<Result<Vec<_>>>()
+        })?;
+        let mut scores = vec![Vec::with_capacity(rows.len()); candidates as usize];
+        for part in parts {
+            for (scores, part) in scores.iter_mut().zip(part) {
+                scores.extend(part);
             }
         }
         Ok(scores)

@@ -182,19 +182,23 @@ impl<'a> Classification<'a> {
     /// # Ok::<(), metricopt_sdk::Error>(())
     /// ```
     pub fn select(&self, rows: &[u32]) -> OwnedClassification {
-        let mut owned = OwnedClassification {
-            scores: Vec::with_capacity(rows.len() * self.columns),
-            labels: Vec::with_capacity(rows.len()),
-            columns: self.columns,
+        let chosen = rows.iter().map(|&row| row as usize);
+        let scores = match self.columns {
+            // A run of one value is no run: copying it as one would take longer than all else.
+            1 => chosen.clone().map(|row| self.scores[row]).collect(),
+            columns => {
+                let mut scores = Vec::with_capacity(rows.len() * columns);
+                for row in chosen.clone() {
+                    scores.extend_from_slice(&self.scores[row * columns..(row + 1) * columns]);
+                }
+                scores
+            }
         };
-        for &row in rows {
-            let row = row as usize;
-            owned
-                .scores
-                .extend_from_slice(&self.scores[row * self.columns..(row + 1) * self.columns]);
-            owned.labels.push(self.labels[row]);
+        OwnedClassification {
+            scores,
+            labels: chosen.map(|row| self.labels[row]).collect(),
+            columns: self.columns,
         }
-        owned
     }
 
     /// Copies everything.

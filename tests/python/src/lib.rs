@@ -42,28 +42,45 @@ fn plain(environment: &Path, options: &[&str], packages: &[&str]) -> Option<Comm
 /// As [`python`], with the PyTorch that this build is linked to, also where that is a minimal installation without the
 /// libraries of CUDA. What the packages need is to be named with them.
 pub fn python_with_torch(packages: &[&str]) -> Option<Command> {
-    let environment = place("torch-", packages);
+    with_torch(
+        &place("torch-", packages),
+        &[packages, &TORCH_NEEDS].concat(),
+    )
+}
+
+/// As [`python_with_torch`], with everything that a file of requirements names, and nothing else.
+pub fn python_with_torch_and(requirements: &Path) -> Option<Command> {
+    let text = std::fs::read(requirements).ok()?;
+    // Another file is another environment (FNV-1a).
+    let hash = text.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let environment = place("torch-", &[&format!("{hash:016x}")]);
+    with_torch(&environment, &["--requirement", requirements.to_str()?])
+}
+
+/// An environment with PyTorch; `packages` are arguments of `pip install`.
+fn with_torch(environment: &Path, packages: &[&str]) -> Option<Command> {
     let stand_ins = environment.join("stand-ins");
     let command = || {
-        let mut command = interpreter(&environment);
+        let mut command = interpreter(environment);
         if stand_ins.exists() {
             command.env("LD_LIBRARY_PATH", &stand_ins);
             command.env("LD_PRELOAD", stand_ins.join(stand_ins::FUNCTIONS));
         }
         command
     };
-    once(&environment, packages, || {
+    once(environment, packages, || {
         let torch = PathBuf::from(option_env!("LIBTORCH")?);
         // A libtorch without Python cannot be imported.
         std::fs::metadata(torch.join("__init__.py")).ok()?;
-        make(&environment)?;
+        make(environment)?;
         // PyTorch is used where it is.
         let versions = std::fs::read_dir(environment.join("lib")).ok()?;
         let site = versions.flatten().next()?.path().join("site-packages");
         let others = torch.parent()?.display().to_string();
         std::fs::write(site.join("torch.pth"), others).ok()?;
-        let all = [packages, &TORCH_NEEDS].concat();
-        install(&mut command(), &["--no-deps"], &all)?;
+        install(&mut command(), &["--no-deps"], packages)?;
         let import = ["-c", "import torch"];
         if succeeds(command().args(import)).is_none() {
             stand_ins::make(&torch.join("lib"), &stand_ins)?;

@@ -14,6 +14,7 @@ fn help() {
         "report",
         "export",
         "compare",
+        "bench",
         "score",
         "check-metric",
         "new",

@@ -5,6 +5,7 @@
 )]
 
 mod bad_input;
+mod bench;
 mod browser;
 mod check_metric;
 mod classification;
@@ -15,6 +16,7 @@ mod configuration;
 mod data;
 mod detection;
 mod determinism;
+mod device;
 mod exec_metric;
 mod export;
 mod interruption;

@@ -77,17 +77,35 @@ impl Place {
 
     /// A quick comparison on the tabular task into `out`.
     pub(crate) fn compare(&self, out: &str, arguments: &[&str]) -> Command {
-        self.host(&quick("compare", out, arguments))
+        self.host(&quick_into("compare", out, arguments))
+    }
+
+    /// A benchmark of a quick run of the tabular task by one of the programs under test, which keeps what is temporary in the
+    /// folder `temporary`.
+    pub(crate) fn bench(&self, program: Program, arguments: &[&str]) -> Command {
+        fs::create_dir_all(self.path("temporary")).unwrap();
+        let all = [&quick("bench", "cpu")[..], arguments].concat();
+        let mut command = match program {
+            Program::Host => self.host(&all),
+            Program::TestHost => self.test_host(&all),
+        };
+        command.env("TMPDIR", self.path("temporary"));
+        command
     }
 
     /// A quick run of the tabular task into `out`.
     pub(crate) fn run(&self, out: &str, arguments: &[&str]) -> Command {
-        self.host(&quick("run", out, arguments))
+        self.host(&quick_into("run", out, arguments))
+    }
+
+    /// The same on another device.
+    pub(crate) fn run_on(&self, device: &str, out: &str) -> Command {
+        self.host(&[&quick("run", device)[..], &["--out", out]].concat())
     }
 
     /// The same with a test metric.
     pub(crate) fn test_run(&self, out: &str, arguments: &[&str]) -> Command {
-        self.test_host(&quick("run", out, arguments))
+        self.test_host(&quick_into("run", out, arguments))
     }
 
     /// The same with a test metric that is compiled in or loaded.
@@ -192,6 +210,14 @@ fn assert_whole_records(name: &str, contents: &[u8]) {
     assert!(rest.is_empty(), "half a record in the event file of {name}");
 }
 
+/// The two programs under test.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Program {
+    Host,
+    /// With the metrics of `host_with_test_metrics`.
+    TestHost,
+}
+
 /// The two ways in which a plugin comes into a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
@@ -224,13 +250,15 @@ pub(crate) fn library(crate_name: &str) -> PathBuf {
     path
 }
 
-fn quick<'a>(command: &'a str, out: &'a str, arguments: &[&'a str]) -> Vec<&'a str> {
-    let mut all = vec![
-        command, "--plugin", "tabular", "--device", "cpu", "--out", out,
-    ];
+/// The arguments of a command on the quick tabular task.
+fn quick<'a>(command: &'a str, device: &'a str) -> Vec<&'a str> {
+    let mut all = vec![command, "--plugin", "tabular", "--device", device];
     all.extend(QUICK.iter().flat_map(|assignment| ["--set", assignment]));
-    all.extend(arguments);
     all
+}
+
+fn quick_into<'a>(command: &'a str, out: &'a str, arguments: &[&'a str]) -> Vec<&'a str> {
+    [&quick(command, "cpu")[..], &["--out", out], arguments].concat()
 }
 
 /// `--set` for each assignment.
