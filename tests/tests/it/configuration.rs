@@ -216,7 +216,7 @@ fn a_task_may_want_other_values_of_the_engine() {
         "finetune.batch_size=8",
     ]));
     for line in [
-        "trajectories.batch_size = 32  # default of the task",
+        "trajectories.batch_size = 16  # default of the task",
         "finetune.batch_size = 8  # command line",
         "finetune.lambda = 3.0  # default",
     ] {
