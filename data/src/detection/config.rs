@@ -9,6 +9,9 @@ use super::generated::Scattered;
 /// The smallest and the largest side of what a network sees.
 const SIDES: std::ops::RangeInclusive<usize> = 32..=2048;
 
+/// Where nobody says otherwise.
+const SIDE: usize = 256;
+
 /// Which images with boxes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -18,10 +21,10 @@ pub struct DatasetConfig {
     /// The folder with `Annotations`, `ImageSets/Main` and `JPEGImages`, or one of up to two levels above it, or a tar file with
     /// them, plain or compressed. If absent, the folder into which `host data fetch` puts `voc2007`; needed for `voc`.
     pub root: Option<PathBuf>,
-    /// Height in pixels to which images are brought, 32 to 2048.
-    pub height: usize,
-    /// Width in pixels to which images are brought, 32 to 2048.
-    pub width: usize,
+    /// Height in pixels to which images are brought, 32 to 2048. If absent, what the network is made for.
+    pub height: Option<usize>,
+    /// Width in pixels to which images are brought, 32 to 2048. If absent, what the network is made for.
+    pub width: Option<usize>,
     /// How images of another shape are brought to that size.
     pub fit: Fit,
     /// The classes in their order; all that the training annotations name, in alphabetical order, if empty. Objects of other
@@ -76,8 +79,8 @@ impl Default for DatasetConfig {
         Self {
             dataset: DatasetName::default(),
             root: None,
-            height: 256,
-            width: 256,
+            height: None,
+            width: None,
             fit: Fit::default(),
             classes: Vec::new(),
             on_bad_annotation: OnBadAnnotation::default(),
@@ -99,10 +102,15 @@ impl DatasetName {
 }
 
 impl DatasetConfig {
+    /// Height and width in pixels to which images are brought.
+    pub fn size(&self) -> [usize; 2] {
+        [self.height, self.width].map(|side| side.unwrap_or(SIDE))
+    }
+
     /// Complaints about values out of range, one sentence each.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = self.scattered.problems();
-        for (key, side) in [("height", self.height), ("width", self.width)] {
+        for (key, side) in ["height", "width"].into_iter().zip(self.size()) {
             if !SIDES.contains(&side) {
                 problems.push(format!(
                     "`{key}` must be {} to {}",

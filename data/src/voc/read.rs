@@ -62,11 +62,12 @@ pub(crate) fn read(
                 })
                 .collect()
         });
+        let [height, width] = config.size();
         let mut scenes = Scenes {
-            pixels: Vec::with_capacity(part.len() * CHANNELS * config.height * config.width),
+            pixels: Vec::with_capacity(part.len() * CHANNELS * height * width),
             channels: CHANNELS,
-            height: config.height,
-            width: config.width,
+            height,
+            width,
             scenes: Vec::with_capacity(part.len()),
             classes: classes.clone(),
         };
@@ -94,6 +95,7 @@ pub(crate) fn read(
         validation,
         test,
         source: format!("{} in `{}`", config.dataset.name(), root.display()),
+        class_numbers: Vec::new(),
         skipped: skipped.sentence(),
     })
 }
@@ -299,8 +301,8 @@ fn one(
             }),
         }
     }
-    let (planes, frame) = fit(picture, config.fit, [config.height, config.width])
-        .map_err(|error| error.context(tree.shown(file)))?;
+    let (planes, frame) =
+        fit(picture, config.fit, config.size()).map_err(|error| error.context(tree.shown(file)))?;
     let scene = Scene {
         name: image.name.clone(),
         frame,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 use super::anchors::Grid;
+use super::detect::Keeping;
 use super::loss::{Average, Terms};
 use super::network::Shape;
 use super::{retinanet, tiny};
@@ -78,6 +79,33 @@ impl DetectorName {
                 [&[0.485, 0.456, 0.406], &[0.229, 0.224, 0.225]]
             }
         }
+    }
+
+    /// Which boxes are kept unless the user says otherwise: for RetinaNet as in torchvision.
+    pub const fn keeping(self) -> Keeping {
+        let [candidates, limit] = match self {
+            Self::Tiny => [300, 100],
+            Self::RetinanetResnet18 | Self::RetinanetResnet50 => [1000, 300],
+        };
+        Keeping {
+            least_score: 0.05,
+            candidates,
+            overlap: 0.5,
+            limit,
+        }
+    }
+
+    /// Height and width in pixels of the images that it is made for, and of which number both are multiples.
+    pub const fn side(self) -> (usize, usize) {
+        match self {
+            Self::Tiny => (256, 1),
+            Self::RetinanetResnet18 | Self::RetinanetResnet50 => (800, 32),
+        }
+    }
+
+    /// Whether it is trained here where there are no weights.
+    pub const fn is_trained_here(self) -> bool {
+        matches!(self, Self::Tiny)
     }
 
     pub(super) fn grid(self) -> Grid {

@@ -107,6 +107,11 @@ impl Detector {
         })
     }
 
+    /// What it takes and gives.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
     /// The FiLM sites in adapter order, which is the order of execution.
     pub fn sites(&self) -> &[Site] {
         self.layout.sites()
