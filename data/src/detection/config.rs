@@ -19,7 +19,9 @@ pub struct DatasetConfig {
     /// The data set, or the layout of the folder.
     pub dataset: DatasetName,
     /// The folder with `Annotations`, `ImageSets/Main` and `JPEGImages`, or one of up to two levels above it, or a tar file with
-    /// them, plain or compressed. If absent, the folder into which `host data fetch` puts `voc2007`; needed for `voc`.
+    /// them, plain or compressed; of `coco` the folder with `annotations/instances_PART.json` and the images in `PART`, where a
+    /// part is `train...`, `val...` or `test...`. If absent, the folder into which `host data fetch` puts `voc2007`; needed for
+    /// `voc` and `coco`.
     pub root: Option<PathBuf>,
     /// Height in pixels to which images are brought, 32 to 2048. If absent, what the network is made for.
     pub height: Option<usize>,
@@ -27,11 +29,11 @@ pub struct DatasetConfig {
     pub width: Option<usize>,
     /// How images of another shape are brought to that size.
     pub fit: Fit,
-    /// The classes in their order; all that the training annotations name, in alphabetical order, if empty. Objects of other
-    /// classes are not looked at.
+    /// The classes in their order; all that the training annotations name, if empty, in alphabetical order, of `coco` by their
+    /// numbers. Objects of other classes are not looked at.
     pub classes: Vec<String>,
     /// What happens to an annotation that cannot be used: a file that is no XML or lacks something, a box without an area or
-    /// outside its image.
+    /// outside its image, of `coco` an object of an image or a category that is not listed, and an image that is not there.
     pub on_bad_annotation: OnBadAnnotation,
     /// The built-in images.
     pub scattered: Scattered,
@@ -50,6 +52,9 @@ pub enum DatasetName {
     Voc2007,
     /// PASCAL VOC 2012, whose `val` images become the test part.
     Voc2012,
+    /// The layout of COCO, any classes; without annotations for `test` the `val` images become the test part. Regions with many
+    /// objects (`iscrowd`) are taken as difficult objects: nobody has to find them, and to find them is no mistake.
+    Coco,
 }
 
 /// How an image is brought to a size.
@@ -97,6 +102,7 @@ impl DatasetName {
             Self::Voc => "voc",
             Self::Voc2007 => "voc2007",
             Self::Voc2012 => "voc2012",
+            Self::Coco => "coco",
         }
     }
 }
@@ -132,6 +138,9 @@ impl DatasetConfig {
             problems.push(
                 "`voc` needs `root`, the folder or tar file in the layout of PASCAL VOC".into(),
             );
+        }
+        if self.dataset == DatasetName::Coco && self.root.is_none() {
+            problems.push("`coco` needs `root`, the folder in the layout of COCO".into());
         }
         let mut names = self.classes.clone();
         names.sort_unstable();
