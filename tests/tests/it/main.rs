@@ -8,6 +8,7 @@ mod bad_input;
 mod browser;
 mod check_metric;
 mod classification;
+mod coco;
 mod command_line;
 mod compare;
 mod comparison_page;
