@@ -13,7 +13,7 @@ const SIDES: std::ops::RangeInclusive<usize> = 32..=2048;
 const SIDE: usize = 256;
 
 /// Which images with boxes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DatasetConfig {
     /// The data set, or the layout of the folder.
@@ -77,21 +77,6 @@ pub enum OnBadAnnotation {
     Error,
     /// The object is left out, or the whole image if its file cannot be read, and how many is said.
     Skip,
-}
-
-impl Default for DatasetConfig {
-    fn default() -> Self {
-        Self {
-            dataset: DatasetName::default(),
-            root: None,
-            height: None,
-            width: None,
-            fit: Fit::default(),
-            classes: Vec::new(),
-            on_bad_annotation: OnBadAnnotation::default(),
-            scattered: Scattered::default(),
-        }
-    }
 }
 
 impl DatasetName {

@@ -87,8 +87,11 @@ fn adapters(task: &Detection, count: usize) -> Tensor {
 /// A box found: image, class, score, corners.
 type Row = (i64, i64, f32, [f32; 4]);
 
-/// What each candidate finds, row by row, and the images and classes of the true boxes.
-fn predictions(task: &Detection, phis: &Tensor, part: Part) -> Vec<(Vec<Row>, Vec<(i64, i64)>)> {
+/// What a candidate finds, row by row, and the images and classes of the true boxes.
+type Answer = (Vec<Row>, Vec<(i64, i64)>);
+
+/// What each candidate finds.
+fn predictions(task: &Detection, phis: &Tensor, part: Part) -> Vec<Answer> {
     let mut all = Vec::new();
     let rows = Rows {
         split: Split::Validation,
