@@ -17,6 +17,7 @@ mod augment;
 mod cache;
 pub mod catalogue;
 mod cifar;
+mod coco;
 mod config;
 mod decode;
 pub mod detection;

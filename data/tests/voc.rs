@@ -55,8 +55,8 @@ fn config(root: &Path) -> DatasetConfig {
     DatasetConfig {
         dataset: DatasetName::Voc,
         root: Some(root.to_owned()),
-        height: 32,
-        width: 32,
+        height: Some(32),
+        width: Some(32),
         ..DatasetConfig::default()
     }
 }

@@ -73,14 +73,22 @@ impl<'a> Film<'a> {
         }
     }
 
-    /// Scale and shift of a normalisation `y = scale * x^ + shift` with this site folded in:
-    /// `(1 + deviation) * scale` and `(1 + deviation) * shift + film shift`.
+    /// Scale and shift of a layer `y = scale * x^ + shift` with this site folded in:
+    /// `(1 + deviation) * scale` and `(1 + deviation) * shift + film shift`. The scale may be a kernel, `[channels, ..]`.
     ///
     /// At `phi = 0` they are the same bits as before.
     pub(crate) fn fold(&self, site: usize, scale: &Tensor, shift: &Tensor) -> Result<[Tensor; 2]> {
         let (deviation, moved) = self.at(site)?;
+        let mut each = vec![1; scale.dim()];
+        let factor = match each.first_mut() {
+            Some(first) if scale.dim() > 1 => {
+                *first = -1;
+                deviation.f_view(each.as_slice())?
+            }
+            _ => deviation.shallow_clone(),
+        };
         Ok([
-            scale.f_addcmul(scale, deviation)?,
+            scale.f_addcmul(scale, &factor)?,
             shift.f_addcmul(shift, deviation)?.f_add(moved)?,
         ])
     }

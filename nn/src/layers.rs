@@ -51,6 +51,21 @@ impl Predictor {
     }
 }
 
+/// A convolution with bias and a FiLM site behind it, where no normalisation follows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Modulated {
+    pub(crate) inner: Predictor,
+    /// Index of the FiLM site.
+    pub(crate) site: usize,
+}
+
+impl Modulated {
+    pub(crate) fn stride(mut self, stride: i64) -> Self {
+        self.inner.conv = self.inner.conv.stride(stride);
+        self
+    }
+}
+
 /// A batch normalisation (Ioffe and Szegedy, ICML 2015) with a FiLM site behind it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Norm {

@@ -2,7 +2,7 @@
 
 use metricopt_sdk::Site;
 
-use crate::layers::{Conv, Linear, Norm, Predictor};
+use crate::layers::{Conv, Linear, Modulated, Norm, Predictor};
 
 /// What a tensor is for; decides how it is initialised and trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,17 @@ pub(crate) struct Parameter {
 pub(crate) struct Layout {
     parameters: Vec<Parameter>,
     sites: Vec<Site>,
+    folds: Vec<Fold>,
     norms: Vec<Norm>,
+}
+
+/// The tensors into which a FiLM site is folded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fold {
+    /// What is multiplied, `[channels, ..]`.
+    pub(crate) scale: usize,
+    /// What is multiplied and added to, `[channels]`.
+    pub(crate) shift: usize,
 }
 
 impl Layout {
@@ -57,7 +67,12 @@ impl Layout {
         &self.sites
     }
 
-    /// The normalisations, one a site, in the same order.
+    /// What the sites are folded into, in their order.
+    pub(crate) fn folds(&self) -> &[Fold] {
+        &self.folds
+    }
+
+    /// The normalisations in the order of execution.
     pub(crate) fn norms(&self) -> &[Norm] {
         &self.norms
     }
@@ -90,6 +105,25 @@ impl Layout {
         }
     }
 
+    /// A convolution with bias and a FiLM site behind it, otherwise like [`conv`](Self::conv).
+    pub(crate) fn modulated(&mut self, name: &str, channels: [i64; 2], kernel: i64) -> Modulated {
+        let inner = self.predictor(name, channels, kernel);
+        let [scale, shift] = [inner.conv.kernel, inner.bias];
+        Modulated {
+            inner,
+            site: self.site(name, channels[1], Fold { scale, shift }),
+        }
+    }
+
+    fn site(&mut self, name: &str, channels: i64, fold: Fold) -> usize {
+        self.sites.push(Site {
+            name: name.to_owned(),
+            channels: channels as usize,
+        });
+        self.folds.push(fold);
+        self.sites.len() - 1
+    }
+
     /// A convolution of each channel for itself, otherwise like [`conv`](Self::conv).
     pub(crate) fn depthwise(&mut self, name: &str, channels: i64, kernel: i64) -> Conv {
         Conv {
@@ -100,18 +134,14 @@ impl Layout {
 
     /// A batch normalisation with a FiLM site behind it.
     pub(crate) fn norm(&mut self, name: &str, channels: i64, epsilon: f64) -> Norm {
-        let site = self.sites.len();
-        self.sites.push(Site {
-            name: name.to_owned(),
-            channels: channels as usize,
-        });
         let mut part = |part: &str, role| self.add(format!("{name}.{part}"), &[channels], role);
+        let [scale, shift] = [part("weight", Role::Scale), part("bias", Role::Shift)];
         let norm = Norm {
-            scale: part("weight", Role::Scale),
-            shift: part("bias", Role::Shift),
+            scale,
+            shift,
             mean: part("running_mean", Role::Mean),
             variance: part("running_var", Role::Variance),
-            site,
+            site: self.site(name, channels, Fold { scale, shift }),
             epsilon,
         };
         self.norms.push(norm);

@@ -1,11 +1,11 @@
-//! One pass through a network: the same layers, with different things done at the normalisations.
+//! One pass through a network: the same layers, with different things done at the FiLM sites.
 
 use metricopt_sdk::Result;
 use metricopt_sdk::tch::{Kind, Tensor};
 use std::cell::RefCell;
 
 use crate::film::Film;
-use crate::layers::{Conv, Linear, Norm, Predictor};
+use crate::layers::{Conv, Linear, Modulated, Norm, Predictor};
 
 /// What happens at a normalisation.
 pub(crate) enum Mode<'a> {
@@ -33,6 +33,20 @@ impl Pass<'_> {
 
     pub(crate) fn predictor(&self, predictor: &Predictor, x: &Tensor) -> Result<Tensor> {
         predictor.apply(self.tensors, x)
+    }
+
+    /// The convolution, and FiLM on what comes out: to fold it into the kernel would cost autograd a gradient of the kernel.
+    pub(crate) fn modulated(&self, layer: &Modulated, x: &Tensor) -> Result<Tensor> {
+        let y = self.predictor(&layer.inner, x)?;
+        match &self.mode {
+            Mode::Plain | Mode::Training(_) => Ok(y),
+            Mode::Film(film) | Mode::Population(film) => {
+                let (deviation, shift) = film.at(layer.site)?;
+                let channels = [-1, y.size()[1]];
+                let scale = deviation.f_add_scalar(1.0)?.f_view(channels)?;
+                per_candidate(&y, &scale, &shift.f_view(channels)?)
+            }
+        }
     }
 
     pub(crate) fn linear(&self, linear: &Linear, x: &Tensor) -> Result<Tensor> {

@@ -126,6 +126,16 @@ impl Weights {
         self.tensors.into_iter()
     }
 
+    /// The same weights with each tensor replaced by what `change` makes of it.
+    pub(crate) fn replace(self, change: impl Fn(&str, Tensor) -> Result<Tensor>) -> Result<Self> {
+        let changed: Result<Vec<(String, Tensor)>> = self
+            .tensors
+            .into_iter()
+            .map(|(name, tensor)| change(&name, tensor).map(|tensor| (name, tensor)))
+            .collect();
+        Self::checked(changed?, self.origin)
+    }
+
     /// Writes a safetensors file beside and renames it, so that no reader sees half a file.
     ///
     /// # Errors
@@ -172,31 +182,38 @@ impl Weights {
 
     /// Refuses what would make every answer NaN.
     fn check_variances(&self, layout: &Layout, tensors: &[Tensor]) -> Result<()> {
-        for (parameter, tensor) in layout.parameters().iter().zip(tensors) {
-            let negative = parameter.role == Role::Variance
-                && tensor.f_lt(0.0)?.f_any()?.f_int64_value(&[])? != 0;
-            if negative {
-                return Err(Error::data(format!(
-                    "{}: `{}` holds a negative variance",
-                    self.origin, parameter.name
-                ))
-                .hint("the file is damaged, or its names are mixed up"));
-            }
+        for norm in layout.norms() {
+            let (name, variance) = (
+                &layout.parameters()[norm.variance].name,
+                &tensors[norm.variance],
+            );
+            let holds =
+                |found: Tensor| -> Result<bool> { Ok(found.f_any()?.f_int64_value(&[])? != 0) };
+            let what = if holds(variance.f_lt(0.0)?)? {
+                "a negative variance"
+            } else if norm.epsilon == 0.0 && holds(variance.f_eq(0.0)?)? {
+                "a variance of zero, by which this network divides"
+            } else {
+                continue;
+            };
+            return Err(
+                Error::data(format!("{}: `{name}` holds {what}", self.origin))
+                    .hint("the file is damaged, or its names are mixed up"),
+            );
         }
         Ok(())
     }
 
-    /// Weights of a layout with an adapter folded into scale and shift of each normalisation.
+    /// Weights of a layout with an adapter folded in.
     pub(crate) fn folded(
         layout: &Layout,
         mut tensors: Vec<Tensor>,
         film: &Film<'_>,
     ) -> Result<Self> {
-        for norm in layout.norms() {
-            let [scale, shift] =
-                film.fold(norm.site, &tensors[norm.scale], &tensors[norm.shift])?;
-            tensors[norm.scale] = scale;
-            tensors[norm.shift] = shift;
+        for (site, fold) in layout.folds().iter().enumerate() {
+            let [scale, shift] = film.fold(site, &tensors[fold.scale], &tensors[fold.shift])?;
+            tensors[fold.scale] = scale;
+            tensors[fold.shift] = shift;
         }
         let names = layout.parameters().iter();
         Self::from_tensors(names.map(|parameter| parameter.name.clone()).zip(tensors))

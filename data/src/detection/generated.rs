@@ -116,6 +116,7 @@ impl Scattered {
             validation: part(validation, self.validation_images, 1),
             test: part(test, self.test_images, 2),
             source: format!("{}, scattered over textured ground", digits::SOURCE),
+            class_numbers: Vec::new(),
             skipped: None,
         })
     }

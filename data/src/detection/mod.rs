@@ -11,7 +11,9 @@
 //! # Ok::<(), metricopt_sdk::Error>(())
 //! ```
 
+pub(crate) mod assemble;
 mod config;
+pub(crate) mod fit;
 mod frame;
 mod generated;
 mod open;

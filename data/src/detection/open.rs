@@ -4,7 +4,7 @@ use metricopt_sdk::{Error, Result};
 
 use super::config::{DatasetConfig, DatasetName};
 use super::scenes::Splits;
-use crate::{Opening, place, voc};
+use crate::{Opening, coco, place, voc};
 
 /// Reads or makes a data set. The result depends on the files, the configuration and the seed alone.
 ///
@@ -19,10 +19,13 @@ pub fn open(config: &DatasetConfig, opening: &Opening<'_>) -> Result<Splits> {
     let name = config.dataset.name();
     let folder = match config.dataset {
         DatasetName::ScatteredDigits => return config.scattered.splits(opening.seed),
-        DatasetName::Voc => None,
+        DatasetName::Voc | DatasetName::Coco => None,
         DatasetName::Voc2007 => Some("VOC2007"),
         DatasetName::Voc2012 => Some("VOC2012"),
     };
     let root = place::named(name, config.root.as_deref())?;
-    voc::read(&root, folder, config, opening)
+    match config.dataset {
+        DatasetName::Coco => coco::read(&root, config, opening),
+        _ => voc::read(&root, folder, config, opening),
+    }
 }

@@ -69,6 +69,8 @@ pub struct Splits {
     pub validation: Scenes,
     /// Reports.
     pub test: Scenes,
+    /// The numbers of the classes in the annotations, in the order of the classes; empty where they have names alone.
+    pub class_numbers: Vec<usize>,
     /// Where the data comes from, for the reader of a report.
     pub source: String,
     /// What was left out and why, one sentence, if something was.

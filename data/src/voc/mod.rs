@@ -2,7 +2,6 @@
 //! `JPEGImages/NAME.jpg`, in a folder or in a tar file.
 
 mod annotation;
-mod fit;
 mod read;
 mod tree;
 

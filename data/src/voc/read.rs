@@ -4,33 +4,19 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use metricopt_sdk::{Error, Result};
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_pcg::Pcg64Mcg;
-use rayon::prelude::*;
 
 use super::annotation::Annotation;
-use super::fit::fit;
 use super::tree::Tree;
 use crate::decode::decode;
-use crate::detection::{DatasetConfig, Object, OnBadAnnotation, Scene, Scenes, Splits};
+use crate::detection::assemble::{Decoded, HOW_TO_SKIP, PARTS, Skipped, parts, scenes};
+use crate::detection::fit::fit;
+use crate::detection::{DatasetConfig, Object, OnBadAnnotation, Scene, Splits};
 use crate::opening::Opening;
-use crate::resize::CHANNELS;
-
-/// Share of the training images that become validation images where there is no list for a third part.
-const VALIDATION_SHARE: f64 = 0.2;
 
 /// An image with its annotation, not yet decoded.
 struct Annotated {
     name: String,
     annotation: Annotation,
-}
-
-/// What was left out.
-#[derive(Default)]
-struct Skipped {
-    images: usize,
-    objects: usize,
 }
 
 /// Reads a data set; `year` is the name of its folder where several may lie side by side.
@@ -48,41 +34,17 @@ pub(crate) fn read(
         parts.push(annotations(&tree, list, config, &mut skipped)?);
     }
     let classes = classes(&tree, config, &parts)?;
-    let threads = opening.threads()?;
     let mut read = Vec::with_capacity(parts.len());
-    for (part, name) in parts.iter().zip(["training", "validation", "test"]) {
-        let phase = format!("reading {name} images");
-        (opening.progress)(&phase, 0, part.len() as u64);
-        let call = opening.call;
-        let decoded: Result<Vec<_>> = threads.install(|| {
-            part.par_iter()
-                .map(|image| {
-                    call.check()?;
-                    one(&tree, image, &classes, config)
-                })
-                .collect()
-        });
-        let mut scenes = Scenes {
-            pixels: Vec::with_capacity(part.len() * CHANNELS * config.height * config.width),
-            channels: CHANNELS,
-            height: config.height,
-            width: config.width,
-            scenes: Vec::with_capacity(part.len()),
-            classes: classes.clone(),
-        };
-        for (planes, scene, dropped) in decoded? {
-            scenes.pixels.extend(planes);
-            scenes.scenes.push(scene);
-            skipped.objects += dropped;
-        }
-        (opening.progress)(&phase, part.len() as u64, part.len() as u64);
-        if scenes.scenes.is_empty() {
-            return Err(Error::data(format!(
-                "there are no {name} images in {}",
-                tree.shown("")
-            )));
-        }
-        read.push(scenes);
+    for (part, name) in parts.iter().zip(PARTS) {
+        read.push(scenes(
+            (name, &tree.shown("")),
+            part,
+            &classes,
+            config,
+            opening,
+            &mut skipped,
+            &|image| one(&tree, image, &classes, config),
+        )?);
     }
     let mut read = read.into_iter();
     let (Some(train), Some(validation), Some(test)) = (read.next(), read.next(), read.next())
@@ -94,48 +56,25 @@ pub(crate) fn read(
         validation,
         test,
         source: format!("{} in `{}`", config.dataset.name(), root.display()),
+        class_numbers: Vec::new(),
         skipped: skipped.sentence(),
     })
-}
-
-impl Skipped {
-    fn sentence(&self) -> Option<String> {
-        (self.images + self.objects > 0).then(|| {
-            format!(
-                "{} objects and {} images with annotations that cannot be used",
-                self.objects, self.images
-            )
-        })
-    }
 }
 
 /// Names of the images of the three parts, each in random order.
 fn lists(tree: &Tree, seed: u64) -> Result<[Vec<String>; 3]> {
     let [train, val, test] = ["train", "val", "test"].map(|part| list(tree, part));
-    let (Some(mut train), Some(mut val)) = (train?, val?) else {
+    let (Some(train), Some(val)) = (train?, val?) else {
         return Err(Error::data(format!(
             "{} or `val.txt` beside it is not there",
             tree.shown("ImageSets/Main/train.txt")
         ))
         .hint("a list has the name of an image, without its ending, on each line"));
     };
-    let mut rng = Pcg64Mcg::seed_from_u64(seed);
-    train.shuffle(&mut rng);
-    val.shuffle(&mut rng);
-    let mut parts = match test? {
-        Some(mut test) => {
-            test.shuffle(&mut rng);
-            [train, val, test]
-        }
-        None => {
-            let cut = (train.len() as f64 * VALIDATION_SHARE).round() as usize;
-            let validation = train.split_off(train.len() - cut);
-            [train, validation, val]
-        }
-    };
+    let parts = parts(train, val, test?, seed);
     let mut seen = BTreeSet::new();
-    for name in parts.iter_mut().flatten() {
-        if !seen.insert(&*name) {
+    for name in parts.iter().flatten() {
+        if !seen.insert(name) {
             return Err(Error::data(format!(
                 "image `{name}` stands twice in the lists of {}",
                 tree.shown("ImageSets/Main")
@@ -192,9 +131,6 @@ fn annotations(
     Ok(annotated)
 }
 
-const HOW_TO_SKIP: &str =
-    "correct the file, or leave out what cannot be used with `--set task.on_bad_annotation=skip`";
-
 fn classes(tree: &Tree, config: &DatasetConfig, parts: &[Vec<Annotated>]) -> Result<Vec<String>> {
     let named: BTreeSet<&str> = parts
         .iter()
@@ -235,7 +171,7 @@ fn one(
     image: &Annotated,
     classes: &[String],
     config: &DatasetConfig,
-) -> Result<(Vec<u8>, Scene, usize)> {
+) -> Result<Decoded> {
     let file = ["jpg", "jpeg", "png"].map(|ending| format!("JPEGImages/{}.{ending}", image.name));
     let mut bytes = None;
     for file in &file {
@@ -299,8 +235,8 @@ fn one(
             }),
         }
     }
-    let (planes, frame) = fit(picture, config.fit, [config.height, config.width])
-        .map_err(|error| error.context(tree.shown(file)))?;
+    let (planes, frame) =
+        fit(picture, config.fit, config.size()).map_err(|error| error.context(tree.shown(file)))?;
     let scene = Scene {
         name: image.name.clone(),
         frame,

@@ -1,51 +1,110 @@
 //! Anchors: the boxes that a detector corrects (Lin et al., ICCV 2017, section 4).
 
+use std::ops::Range;
+
 use super::Corners;
+use super::name::DetectorName;
 
-/// Pixels of the image between two cells of each level of the pyramid.
-pub(super) const STRIDES: [usize; 3] = [8, 16, 32];
+/// Where a detector has its anchors, for images of any size.
+pub(super) struct Grid {
+    /// The finest first.
+    pub(super) levels: Vec<Level>,
+    /// Where the middle of a cell's anchors lies, in steps from the cell's upper left corner.
+    pub(super) middle: f32,
+    /// How far it is from cell to cell.
+    pub(super) step: Step,
+    /// Which boxes are compared when candidates are chosen.
+    pub(super) ranking: Ranking,
+}
 
-/// Sides of the square anchors of a cell, in strides: from level to level they go on in steps of the square root of two.
-const SIDES: [f32; 2] = [1.5, 1.5 * std::f32::consts::SQRT_2];
+/// A level of the pyramid.
+pub(super) struct Level {
+    /// Pixels of the image a cell, a power of two.
+    pub(super) stride: usize,
+    /// The anchors of a cell around its middle.
+    pub(super) shapes: Vec<Corners>,
+}
 
-/// Anchors of a cell.
-pub(super) const PER_CELL: usize = SIDES.len();
+/// Pixels from one cell to the next.
+#[derive(Clone, Copy)]
+pub(super) enum Step {
+    /// The stride of the level.
+    Stride,
+    /// The whole pixels of the image for each cell, which is less where the stride does not divide the image.
+    Share,
+}
+
+/// Which boxes are compared when candidates are chosen.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Ranking {
+    /// Those of all levels.
+    Together,
+    /// Those of a level.
+    ByLevel,
+}
 
 /// The anchors of images of one size, in the order of a detector's outputs: by level, the finest first, then by row, column
-/// and side.
+/// and shape.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Anchors {
     boxes: Vec<Corners>,
+    groups: Vec<Range<usize>>,
 }
 
 impl Anchors {
-    /// For images of `[height, width]` pixels. Each halving of an odd number of rows is rounded up, as by a convolution.
+    /// Those of a detector for images of `[height, width]` pixels. Each halving of an odd number of rows is rounded up, as by a
+    /// convolution.
     ///
     /// ```
-    /// let anchors = metricopt_nn::detector::Anchors::new([16, 9]);
+    /// use metricopt_nn::detector::{Anchors, DetectorName};
+    ///
+    /// let anchors = Anchors::new(DetectorName::Tiny, [16, 9]);
     /// // 2 x 2 cells of stride 8, 1 x 1 of 16 and of 32, two anchors each; the first has sides of 12 pixels.
     /// assert_eq!(anchors.boxes().len(), 12);
     /// assert_eq!(anchors.boxes()[0], [-2.0, -2.0, 10.0, 10.0]);
+    /// // Nine anchors a cell, of 16, 4, 1, 1 and 1 cells; the first is twice as wide as high.
+    /// let anchors = Anchors::new(DetectorName::RetinanetResnet50, [32, 32]);
+    /// assert_eq!(anchors.boxes().len(), 9 * 23);
+    /// assert_eq!(anchors.boxes()[0], [-23.0, -11.0, 23.0, 11.0]);
     /// ```
-    pub fn new([height, width]: [usize; 2]) -> Self {
+    pub fn new(detector: DetectorName, [height, width]: [usize; 2]) -> Self {
+        let grid = detector.grid();
         let mut boxes = Vec::new();
-        for stride in STRIDES {
-            for row in 0..height.div_ceil(stride) {
-                for column in 0..width.div_ceil(stride) {
-                    let centre = |cell: usize| (cell as f32 + 0.5) * stride as f32;
-                    let (x, y) = (centre(column), centre(row));
-                    for side in SIDES {
-                        let half = 0.5 * side * stride as f32;
-                        boxes.push([x - half, y - half, x + half, y + half]);
-                    }
+        let mut groups = Vec::new();
+        for Level { stride, shapes } in &grid.levels {
+            let first = boxes.len();
+            let [rows, columns] = [height, width].map(|side| side.div_ceil(*stride));
+            let step = |side: usize, cells: usize| match grid.step {
+                Step::Stride => *stride,
+                Step::Share => side / cells.max(1),
+            };
+            let [down, across] = [step(height, rows), step(width, columns)];
+            for row in 0..rows {
+                for column in 0..columns {
+                    let middle =
+                        |cell: usize, step: usize| (cell as f32 + grid.middle) * step as f32;
+                    let (x, y) = (middle(column, across), middle(row, down));
+                    let placed = shapes
+                        .iter()
+                        .map(|[x1, y1, x2, y2]| [x + x1, y + y1, x + x2, y + y2]);
+                    boxes.extend(placed);
                 }
             }
+            groups.push(first..boxes.len());
         }
-        Self { boxes }
+        if grid.ranking == Ranking::Together {
+            groups = std::iter::once(0..boxes.len()).collect();
+        }
+        Self { boxes, groups }
     }
 
     /// The anchors, which may stick out of the image.
     pub fn boxes(&self) -> &[Corners] {
         &self.boxes
+    }
+
+    /// Runs of anchors, in order, from each of which candidates are chosen.
+    pub fn groups(&self) -> &[Range<usize>] {
+        &self.groups
     }
 }

@@ -9,7 +9,8 @@ use super::{Anchors, Corners};
 pub struct Keeping {
     /// Least score, 0 to 1.
     pub least_score: f32,
-    /// Most boxes of an image that are compared with each other, the surest.
+    /// Most boxes of an image that are compared with each other, the surest; of detectors whose [groups](Anchors::groups) are
+    /// levels, of each level.
     pub candidates: usize,
     /// Overlap above which the less sure of two boxes of a class goes.
     pub overlap: f32,
@@ -32,16 +33,23 @@ pub fn detect(
     // The logistic function is monotone: logits are compared, and only what is left is turned into scores.
     let least = (f64::from(keeping.least_score) / (1.0 - f64::from(keeping.least_score))).ln();
     let least = least as f32;
-    let mut above: Vec<(f32, u32)> = logits
-        .iter()
-        .zip(0_u32..)
-        .filter(|(logit, _)| **logit > least)
-        .map(|(&logit, at)| (logit, at))
-        .collect();
     let surer = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
-    if above.len() > keeping.candidates {
-        above.select_nth_unstable_by(keeping.candidates, surer);
-        above.truncate(keeping.candidates);
+    let mut above: Vec<(f32, u32)> = Vec::new();
+    for group in anchors.groups() {
+        let range = group.start * classes..group.end * classes;
+        let mut of_group: Vec<(f32, u32)> = logits
+            .iter()
+            .zip(0_u32..)
+            .take(range.end)
+            .skip(range.start)
+            .filter(|(logit, _)| **logit > least)
+            .map(|(&logit, at)| (logit, at))
+            .collect();
+        if of_group.len() > keeping.candidates {
+            of_group.select_nth_unstable_by(keeping.candidates, surer);
+            of_group.truncate(keeping.candidates);
+        }
+        above.append(&mut of_group);
     }
     above.sort_unstable_by(surer);
     let (codes, _) = codes.as_chunks::<4>();

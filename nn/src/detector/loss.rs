@@ -1,7 +1,7 @@
 //! Focal loss of scores and smooth L1 of codes (Lin et al., ICCV 2017; Girshick, ICCV 2015).
 
 use metricopt_sdk::Result;
-use metricopt_sdk::tch::{Device, Kind, Tensor};
+use metricopt_sdk::tch::{Device, Kind, Reduction, Tensor};
 
 use super::Output;
 use super::matching::Role;
@@ -12,8 +12,34 @@ const ALPHA: f64 = 0.25;
 /// How much less a well classified anchor counts.
 const GAMMA: f64 = 2.0;
 
-/// Where smooth L1 turns from a square into a line.
-const BETA: f64 = 1.0 / 9.0;
+/// How the loss of a detector adds up.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Terms {
+    /// Where smooth L1 of the codes turns from a square into a line; at 0 it is L1.
+    pub beta: f64,
+    /// What the sum over anchors is divided by.
+    pub average: Average,
+}
+
+/// What the sum over anchors is divided by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Average {
+    /// The number of anchors with an object in the minibatch.
+    Objects,
+    /// That of each image for itself, and the number of images, as in torchvision.
+    Images,
+}
+
+/// What the terms of a minibatch, of which some images are looked at, are measured by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scale {
+    /// How they add up.
+    pub terms: Terms,
+    /// Anchors with an object in the whole minibatch; below 1 counts as 1.
+    pub objects: f64,
+    /// Images of the whole minibatch.
+    pub images: f64,
+}
 
 /// What the anchors of some images should say, as tensors.
 #[derive(Debug)]
@@ -82,8 +108,8 @@ impl Targets {
     }
 }
 
-/// The sum over anchors of focal loss and smooth L1, over `objects`, which is the number of anchors with an object in the whole
-/// minibatch, at least 1. `weights`, `[classes]`, counts classes differently.
+/// The sum over anchors of focal loss and smooth L1, on the scale of a minibatch. `weights`, `[classes]`, counts
+/// classes differently.
 ///
 /// # Errors
 ///
@@ -91,7 +117,7 @@ impl Targets {
 pub fn loss(
     output: &Output,
     targets: &Targets,
-    objects: f64,
+    scale: &Scale,
     weights: Option<&Tensor>,
 ) -> Result<Tensor> {
     let (logits, hot) = (&output.logits, &targets.classes);
@@ -111,10 +137,10 @@ pub fn loss(
     if let Some(weights) = weights {
         focal = focal.f_mul(weights)?;
     }
-    let sum = focal
-        .f_sum(Kind::Float)?
-        .f_add(&placement(output, targets, weights)?)?;
-    Ok(sum.f_div_scalar(objects.max(1.0))?)
+    let sum = scale
+        .sum(focal, targets)?
+        .f_add(&placement(output, targets, scale, weights)?)?;
+    Ok(sum.f_div_scalar(scale.divisor())?)
 }
 
 /// The same with AP-loss in place of focal loss: what these images add to the loss of a minibatch whose
@@ -128,22 +154,27 @@ pub fn loss_by_slopes(
     output: &Output,
     targets: &Targets,
     slopes: &Tensor,
-    objects: f64,
+    scale: &Scale,
     weights: Option<&Tensor>,
 ) -> Result<Tensor> {
     // The slopes of the positives are their own errors, whose sum is the value; what is multiplied is 0, but has a gradient.
     let value = slopes.f_clamp_max(0.0)?.f_neg()?.f_sum(Kind::Float)?;
     let moved = output.logits.f_sub(&output.logits.f_detach()?)?;
-    let placed = placement(output, targets, weights)?.f_div_scalar(objects.max(1.0))?;
+    let placed = placement(output, targets, scale, weights)?.f_div_scalar(scale.divisor())?;
     let ranked = moved.f_mul(slopes)?.f_sum(Kind::Float)?.f_add(&value)?;
     Ok(ranked.f_add(&placed)?)
 }
 
 /// The sum of smooth L1 over the anchors with an object.
-fn placement(output: &Output, targets: &Targets, weights: Option<&Tensor>) -> Result<Tensor> {
+fn placement(
+    output: &Output,
+    targets: &Targets,
+    scale: &Scale,
+    weights: Option<&Tensor>,
+) -> Result<Tensor> {
     let mut placed = output
         .codes
-        .f_smooth_l1_loss(&targets.codes, metricopt_sdk::tch::Reduction::None, BETA)?
+        .f_smooth_l1_loss(&targets.codes, Reduction::None, scale.terms.beta)?
         .f_mul(&targets.objects)?;
     if let Some(weights) = weights {
         let of_object = targets
@@ -152,5 +183,27 @@ fn placement(output: &Output, targets: &Targets, weights: Option<&Tensor>) -> Re
             .f_sum_dim_intlist(-1, true, Kind::Float)?;
         placed = placed.f_mul(&of_object)?;
     }
-    Ok(placed.f_sum(Kind::Float)?)
+    scale.sum(placed, targets)
+}
+
+impl Scale {
+    /// The sum of terms `[N, A, ..]`, before it is divided.
+    fn sum(&self, terms: Tensor, targets: &Targets) -> Result<Tensor> {
+        let terms = match self.terms.average {
+            Average::Objects => terms,
+            Average::Images => {
+                let objects = targets.objects.f_sum_dim_intlist(1, true, Kind::Float)?;
+                terms.f_div(&objects.f_clamp_min(1.0)?)?
+            }
+        };
+        Ok(terms.f_sum(Kind::Float)?)
+    }
+
+    fn divisor(&self) -> f64 {
+        let count = match self.terms.average {
+            Average::Objects => self.objects,
+            Average::Images => self.images,
+        };
+        count.max(1.0)
+    }
 }

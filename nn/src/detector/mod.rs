@@ -1,19 +1,19 @@
-//! A small one-stage detector with FiLM in backbone, pyramid and heads.
+//! One-stage detectors with FiLM in backbone, pyramid and heads: a small one, and [RetinaNet](retinanet).
 //!
 //! [`Detector`] gives scores and codes of [`Anchors`]; [`coding`] turns codes into boxes and back, [`matching`] says which
 //! anchor answers for which object, [`loss`] and [`ap_loss`] compare, [`detect`] keeps the boxes worth keeping, by [`nms`].
 //!
 //! ```
 //! use metricopt_nn::Film;
-//! use metricopt_nn::detector::{Detector, Shape};
+//! use metricopt_nn::detector::{Anchors, Detector, DetectorName, Shape};
 //! use metricopt_sdk::tch::{Device, Kind, Tensor};
 //!
-//! let shape = Shape { channels: 1, classes: 10 };
+//! let shape = Shape::new(DetectorName::Tiny, 1, 10);
 //! let detector = Detector::build(shape, &shape.initialise(1)?, Device::Cpu)?;
 //! let phi = Tensor::zeros([detector.dimensions() as i64], (Kind::Float, Device::Cpu));
 //! let images = Tensor::zeros([2, 1, 64, 64], (Kind::Float, Device::Cpu));
 //! let output = detector.output(&Film::of(&phi, detector.sites())?, &detector.stem(&images)?)?;
-//! let anchors = metricopt_nn::detector::Anchors::new([64, 64]);
+//! let anchors = Anchors::new(DetectorName::Tiny, [64, 64]);
 //! assert_eq!(output.logits.size(), [2, anchors.boxes().len() as i64, 10]);
 //! # Ok::<(), metricopt_sdk::Error>(())
 //! ```
@@ -24,12 +24,15 @@ pub mod coding;
 pub mod detect;
 pub mod loss;
 pub mod matching;
+mod name;
 mod network;
 pub mod nms;
+pub mod retinanet;
 mod tiny;
 mod training;
 
 pub use anchors::Anchors;
+pub use name::DetectorName;
 pub use network::{Detector, Output, Shape};
 pub use training::{Minibatch, Start, train};
 

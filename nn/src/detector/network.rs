@@ -3,7 +3,7 @@
 use metricopt_sdk::tch::{Device, Tensor};
 use metricopt_sdk::{Error, Result, Site};
 
-use super::tiny::Tiny;
+use super::name::{DetectorName, Layers, layers};
 use crate::film::Film;
 use crate::initialise::random;
 use crate::layout::Layout;
@@ -15,12 +15,16 @@ use crate::weights::Weights;
 const PRIOR: f64 = 0.01;
 
 /// What a detector takes and gives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Shape {
+    /// Which detector.
+    pub network: DetectorName,
     /// Channels of the images: 1 or 3.
     pub channels: usize,
     /// Number of classes.
     pub classes: usize,
+    /// What normalisations add to variances.
+    pub epsilon: f64,
 }
 
 /// What a detector says of images, one row an anchor.
@@ -33,14 +37,24 @@ pub struct Output {
 }
 
 impl Shape {
-    pub(super) fn layers(self, layout: &mut Layout) -> Tiny {
-        Tiny::new(self.channels as i64, self.classes as i64, layout)
+    /// With what the detector decides filled in.
+    pub fn new(network: DetectorName, channels: usize, classes: usize) -> Self {
+        Self {
+            network,
+            channels,
+            classes,
+            epsilon: network.epsilon(),
+        }
     }
 
     /// How the network is called in errors.
     pub fn title(self) -> String {
+        let name = match self.network {
+            DetectorName::Tiny => "the tiny detector",
+            network => network.name(),
+        };
         format!(
-            "the tiny detector of {} channels with {} classes",
+            "{name} of {} channels with {} classes",
             self.channels, self.classes
         )
     }
@@ -53,19 +67,15 @@ impl Shape {
     /// Those of libtorch.
     pub fn initialise(self, seed: u64) -> Result<Weights> {
         let mut layout = Layout::default();
-        self.layers(&mut layout);
+        let biases = layers(&self, &mut layout).score_biases();
         let rare = -((1.0 - PRIOR) / PRIOR).ln();
-        let biases: Vec<String> = Tiny::score_biases().collect();
-        let mut tensors = Vec::new();
-        for (name, tensor) in random(&layout, seed)?.into_tensors() {
-            let tensor = if biases.contains(&name) {
+        random(&layout, seed)?.replace(|name, tensor| {
+            Ok(if biases.iter().any(|bias| bias == name) {
                 tensor.f_full_like(rare)?
             } else {
                 tensor
-            };
-            tensors.push((name, tensor));
-        }
-        Weights::from_tensors(tensors)
+            })
+        })
     }
 }
 
@@ -73,7 +83,7 @@ impl Shape {
 ///
 /// Autograd follows its outputs back to the adapter, where it is on.
 pub struct Detector {
-    layers: Tiny,
+    layers: Box<dyn Layers>,
     layout: Layout,
     shape: Shape,
     tensors: Shared,
@@ -87,7 +97,7 @@ impl Detector {
     /// If weights are missing, unexpected or of another shape: they are named.
     pub fn build(shape: Shape, weights: &Weights, device: Device) -> Result<Self> {
         let mut layout = Layout::default();
-        let layers = shape.layers(&mut layout);
+        let layers = layers(&shape, &mut layout);
         let tensors = weights.load(&layout, &shape.title(), device)?;
         Ok(Self {
             layers,
@@ -95,6 +105,11 @@ impl Detector {
             shape,
             tensors: Shared::new(tensors),
         })
+    }
+
+    /// What it takes and gives.
+    pub fn shape(&self) -> Shape {
+        self.shape
     }
 
     /// The FiLM sites in adapter order, which is the order of execution.

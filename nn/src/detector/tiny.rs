@@ -3,19 +3,43 @@
 use metricopt_sdk::Result;
 use metricopt_sdk::tch::Tensor;
 
-use super::anchors::{PER_CELL, STRIDES};
+use super::anchors::{Grid, Level, Ranking, Step};
+use super::name::Layers;
+use super::network::Shape;
 use crate::layers::{Conv, Norm, Predictor, relu};
 use crate::layout::Layout;
 use crate::pass::Pass;
 
-/// As in PyTorch.
-const EPSILON: f64 = 1e-5;
+/// Pixels of the image between two cells of each level of the pyramid.
+const STRIDES: [usize; 3] = [8, 16, 32];
+
+/// Sides of the square anchors of a cell, in strides: from level to level they go on in steps of the square root of two.
+const SIDES: [f32; 2] = [1.5, 1.5 * std::f32::consts::SQRT_2];
+
+/// Anchors of a cell.
+const PER_CELL: usize = SIDES.len();
 
 /// Channels of the first convolution and of the stages, each of which halves height and width.
 const WIDTHS: [i64; 5] = [16, 24, 48, 64, 96];
 
 /// Channels of the pyramid.
 const PYRAMID: i64 = 48;
+
+pub(super) fn grid() -> Grid {
+    let levels = STRIDES.map(|stride| Level {
+        stride,
+        shapes: Vec::from(SIDES.map(|side| {
+            let half = 0.5 * side * stride as f32;
+            [-half, -half, half, half]
+        })),
+    });
+    Grid {
+        levels: Vec::from(levels),
+        middle: 0.5,
+        step: Step::Stride,
+        ranking: Ranking::Together,
+    }
+}
 
 /// Layers in the order of execution.
 pub(super) struct Tiny {
@@ -41,28 +65,33 @@ struct Head {
 }
 
 impl Tiny {
-    pub(super) fn new(channels: i64, classes: i64, layout: &mut Layout) -> Self {
+    pub(super) fn new(shape: &Shape, layout: &mut Layout) -> Self {
+        let [channels, classes] = [shape.channels, shape.classes].map(|count| count as i64);
+        let epsilon = shape.epsilon;
         let stem = layout.conv("conv1", [channels, WIDTHS[0]], 3).stride(2);
-        let norm = layout.norm("bn1", WIDTHS[0], EPSILON);
+        let norm = layout.norm("bn1", WIDTHS[0], epsilon);
+        let unit = |name: &str, channels, kernel, stride, layout: &mut Layout| {
+            Unit::new((name, epsilon), channels, kernel, stride, layout)
+        };
         let stages = WIDTHS.windows(2).enumerate().map(|(stage, widths)| {
             let name = |index| format!("layer{}.{index}", stage + 1);
             [
-                Unit::new(&name(0), [widths[0], widths[1]], 3, 2, layout),
-                Unit::new(&name(1), [widths[1], widths[1]], 3, 1, layout),
+                unit(&name(0), [widths[0], widths[1]], 3, 2, layout),
+                unit(&name(1), [widths[1], widths[1]], 3, 1, layout),
             ]
         });
         let stages = stages.collect();
         let levels = WIDTHS.iter().rev().take(STRIDES.len());
         let laterals = levels.enumerate().map(|(at, &width)| {
             let name = format!("lateral{}", STRIDES.len() - at);
-            Unit::new(&name, [width, PYRAMID], 1, 1, layout)
+            unit(&name, [width, PYRAMID], 1, 1, layout)
         });
         let laterals = laterals.collect();
         let heads = (1..=STRIDES.len()).map(|level| {
             let name = |part| format!("head{level}.{part}");
             let per_cell = PER_CELL as i64;
             Head {
-                tower: Unit::new(&name("tower"), [PYRAMID, PYRAMID], 3, 1, layout),
+                tower: unit(&name("tower"), [PYRAMID, PYRAMID], 3, 1, layout),
                 scores: layout.predictor(&name("cls_logits"), [PYRAMID, per_cell * classes], 3),
                 boxes: layout.predictor(&name("bbox_pred"), [PYRAMID, per_cell * 4], 3),
             }
@@ -75,18 +104,21 @@ impl Tiny {
             heads: heads.collect(),
         }
     }
+}
 
-    /// Names of the biases of the scores.
-    pub(super) fn score_biases() -> impl Iterator<Item = String> {
-        (1..=STRIDES.len()).map(|level| format!("head{level}.cls_logits.bias"))
+impl Layers for Tiny {
+    fn score_biases(&self) -> Vec<String> {
+        let levels = 1..=STRIDES.len();
+        levels
+            .map(|level| format!("head{level}.cls_logits.bias"))
+            .collect()
     }
 
-    pub(super) fn stem(&self, pass: &Pass<'_>, images: &Tensor) -> Result<Tensor> {
+    fn stem(&self, pass: &Pass<'_>, images: &Tensor) -> Result<Tensor> {
         pass.conv(&self.stem, images)
     }
 
-    /// Logits `[N, A, classes]` and codes `[N, A, 4]`.
-    pub(super) fn heads(&self, pass: &Pass<'_>, stem: &Tensor) -> Result<[Tensor; 2]> {
+    fn heads(&self, pass: &Pass<'_>, stem: &Tensor) -> Result<[Tensor; 2]> {
         let mut x = relu(pass.norm(&self.norm, stem)?)?;
         let mut maps = Vec::with_capacity(self.stages.len());
         for stage in &self.stages {
@@ -125,12 +157,18 @@ impl Tiny {
 }
 
 impl Unit {
-    fn new(name: &str, channels: [i64; 2], kernel: i64, stride: i64, layout: &mut Layout) -> Self {
+    fn new(
+        (name, epsilon): (&str, f64),
+        channels: [i64; 2],
+        kernel: i64,
+        stride: i64,
+        layout: &mut Layout,
+    ) -> Self {
         Self {
             conv: layout
                 .conv(&format!("{name}.conv"), channels, kernel)
                 .stride(stride),
-            norm: layout.norm(&format!("{name}.bn"), channels[1], EPSILON),
+            norm: layout.norm(&format!("{name}.bn"), channels[1], epsilon),
         }
     }
 

@@ -4,7 +4,8 @@ use metricopt_sdk::tch::{Device, Kind, Tensor};
 use metricopt_sdk::{Call, Error, Result};
 use rayon::ThreadPool;
 
-use super::loss::{Targets, loss};
+use super::loss::{Scale, Targets, loss};
+use super::name::layers;
 use super::network::{Output, Shape};
 use crate::layout::Layout;
 use crate::tensors::channels_last;
@@ -46,8 +47,8 @@ pub fn train(
         device,
     } = start;
     let mut layout = Layout::default();
-    let layers = shape.layers(&mut layout);
-    let layers = &layers;
+    let layers = layers(&shape, &mut layout);
+    let layers = layers.as_ref();
     let trainer = Trainer::new(layout, weights, &shape.title(), device)?;
     let mut minibatch = |step: u64| -> Result<Step<'_>> {
         let (images, targets) = batch(step)?;
@@ -60,14 +61,18 @@ pub fn train(
                 targets.classes.size()
             )));
         }
-        let objects = targets.objects.f_sum(Kind::Double)?.f_double_value(&[])?;
+        let scale = Scale {
+            terms: shape.network.terms(),
+            objects: targets.objects.f_sum(Kind::Double)?.f_double_value(&[])?,
+            images: images.size()[0] as f64,
+        };
         let count = shards(device);
         let images = images.f_to_device(device)?.f_chunk(count, 0)?;
         let part = |(images, targets): (Tensor, Targets)| -> Forward<'_> {
             Box::new(move |pass| {
                 let stem = layers.stem(pass, &channels_last(&images)?)?;
                 let [logits, codes] = layers.heads(pass, &stem)?;
-                let share = loss(&Output { logits, codes }, &targets, objects, None)?;
+                let share = loss(&Output { logits, codes }, &targets, &scale, None)?;
                 Ok(share.f_view([1])?)
             })
         };

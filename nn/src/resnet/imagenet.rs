@@ -11,6 +11,9 @@ use crate::layers::{Conv, Linear, Norm, relu};
 use crate::layout::Layout;
 use crate::pass::Pass;
 
+/// Channels of the narrowest layers of each stage.
+const WIDTHS: [i64; 4] = [64, 128, 256, 512];
+
 /// Kinds of residual blocks.
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
@@ -21,11 +24,36 @@ pub(crate) enum Kind {
 }
 
 pub(crate) struct Resnet {
+    trunk: Trunk,
+    classifier: Linear,
+}
+
+/// All in front of the classifier.
+pub(crate) struct Trunk {
     stem: Conv,
     norm: Norm,
     stages: Vec<Vec<Block>>,
-    classifier: Linear,
+    /// Channels behind each stage.
+    widths: [i64; 4],
 }
+
+/// Where a trunk stands and how it normalises.
+#[derive(Clone, Copy)]
+pub(crate) struct Setting<'a> {
+    /// In front of all names.
+    pub(crate) prefix: &'a str,
+    /// Channels of the images.
+    pub(crate) channels: i64,
+    /// What is added to variances.
+    pub(crate) epsilon: f64,
+}
+
+/// A network of its own.
+const ALONE: Setting<'_> = Setting {
+    prefix: "",
+    channels: 3,
+    epsilon: EPSILON,
+};
 
 struct Block {
     /// Convolutions with their normalisations; a ReLU stands between each two.
@@ -35,16 +63,40 @@ struct Block {
 
 impl Resnet {
     pub(crate) fn new(kind: Kind, blocks: [usize; 4], classes: usize, layout: &mut Layout) -> Self {
-        let stem = layout.conv("conv1", [3, 64], 7).stride(2);
-        let norm = layout.norm("bn1", 64, EPSILON);
+        let trunk = Trunk::new(kind, blocks, ALONE, layout);
+        let [.., inputs] = trunk.widths;
+        Self {
+            trunk,
+            classifier: layout.linear("fc", [inputs, classes as i64]),
+        }
+    }
+}
+
+impl Trunk {
+    pub(crate) fn new(
+        kind: Kind,
+        blocks: [usize; 4],
+        setting: Setting<'_>,
+        layout: &mut Layout,
+    ) -> Self {
+        let Setting {
+            prefix,
+            channels,
+            epsilon,
+        } = setting;
+        let stem = layout
+            .conv(&format!("{prefix}conv1"), [channels, 64], 7)
+            .stride(2);
+        let norm = layout.norm(&format!("{prefix}bn1"), 64, epsilon);
         let mut inputs = 64;
         let mut stages = Vec::new();
-        for (stage, (count, width)) in blocks.into_iter().zip([64, 128, 256, 512]).enumerate() {
+        for (stage, (count, width)) in blocks.into_iter().zip(WIDTHS).enumerate() {
             let mut made = Vec::new();
             for index in 0..count {
                 let stride = if stage > 0 && index == 0 { 2 } else { 1 };
-                let name = format!("layer{}.{index}", stage + 1);
-                made.push(Block::new(kind, &name, [inputs, width], stride, layout));
+                let name = format!("{prefix}layer{}.{index}", stage + 1);
+                let channels = [inputs, width];
+                made.push(Block::new(kind, (&name, epsilon), channels, stride, layout));
                 inputs = kind.outputs(width);
             }
             stages.push(made);
@@ -53,8 +105,31 @@ impl Resnet {
             stem,
             norm,
             stages,
-            classifier: layout.linear("fc", [inputs, classes as i64]),
+            widths: WIDTHS.map(|width| kind.outputs(width)),
         }
+    }
+
+    /// Channels of the maps.
+    pub(crate) fn widths(&self) -> [i64; 4] {
+        self.widths
+    }
+
+    pub(crate) fn stem(&self, pass: &Pass<'_>, images: &Tensor) -> Result<Tensor> {
+        pass.conv(&self.stem, images)
+    }
+
+    /// Outputs of the stages, the finest first.
+    pub(crate) fn maps(&self, pass: &Pass<'_>, stem: &Tensor) -> Result<Vec<Tensor>> {
+        let x = relu(pass.norm(&self.norm, stem)?)?;
+        let mut x = x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?;
+        let mut maps = Vec::with_capacity(self.stages.len());
+        for stage in &self.stages {
+            for block in stage {
+                x = block.apply(pass, &x)?;
+            }
+            maps.push(x.shallow_clone());
+        }
+        Ok(maps)
     }
 }
 
@@ -71,7 +146,7 @@ impl Kind {
 impl Block {
     fn new(
         kind: Kind,
-        name: &str,
+        (name, epsilon): (&str, f64),
         [inputs, width]: [i64; 2],
         stride: i64,
         layout: &mut Layout,
@@ -94,7 +169,7 @@ impl Block {
                 let norm = format!("{name}.bn{}", index + 1);
                 (
                     layout.conv(&conv, channels, kernel).stride(stride),
-                    layout.norm(&norm, channels[1], EPSILON),
+                    layout.norm(&norm, channels[1], epsilon),
                 )
             })
             .collect();
@@ -104,7 +179,7 @@ impl Block {
                 layout
                     .conv(&format!("{name}.0"), [inputs, outputs], 1)
                     .stride(stride),
-                layout.norm(&format!("{name}.1"), outputs, EPSILON),
+                layout.norm(&format!("{name}.1"), outputs, epsilon),
             )
         });
         Self { layers, projection }
@@ -129,20 +204,11 @@ impl Block {
 
 impl Architecture for Resnet {
     fn stem(&self, pass: &Pass<'_>, images: &Tensor) -> Result<Tensor> {
-        pass.conv(&self.stem, images)
+        self.trunk.stem(pass, images)
     }
 
     fn maps(&self, pass: &Pass<'_>, stem: &Tensor) -> Result<Vec<Tensor>> {
-        let x = relu(pass.norm(&self.norm, stem)?)?;
-        let mut x = x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?;
-        let mut maps = Vec::with_capacity(self.stages.len());
-        for stage in &self.stages {
-            for block in stage {
-                x = block.apply(pass, &x)?;
-            }
-            maps.push(x.shallow_clone());
-        }
-        Ok(maps)
+        self.trunk.maps(pass, stem)
     }
 
     fn classify(&self, pass: &Pass<'_>, features: &Tensor) -> Result<Tensor> {

@@ -1,8 +1,9 @@
 //! AP-loss against values worked out by hand and against its definition written down plainly, pair by pair.
 
+use metricopt_nn::detector::DetectorName;
 use metricopt_nn::detector::Output;
 use metricopt_nn::detector::ap_loss::{ApLoss, ap_loss};
-use metricopt_nn::detector::loss::{Targets, loss_by_slopes};
+use metricopt_nn::detector::loss::{Scale, Targets, loss_by_slopes};
 use metricopt_nn::detector::matching::Role;
 use metricopt_sdk::autograd;
 use metricopt_sdk::tch::{Device, Tensor};
@@ -155,7 +156,12 @@ fn autograd_hands_the_errors_to_the_logits() {
             logits: logits.f_view([1, 3, 1])?,
             codes: Tensor::zeros([1, 3, 4], (slopes.kind(), Device::Cpu)),
         };
-        loss_by_slopes(&output, &targets, &slopes, 1.0, None)
+        let scale = Scale {
+            terms: DetectorName::Tiny.terms(),
+            objects: 1.0,
+            images: 1.0,
+        };
+        loss_by_slopes(&output, &targets, &slopes, &scale, None)
     })
     .unwrap();
     // Smooth L1 of one code that is off by a half, with the bend at 1/9.

@@ -1,16 +1,18 @@
-//! The detection plugin: images with boxes and a small one-stage detector with FiLM after every normalisation.
+//! The detection plugin: images with boxes and a one-stage detector with FiLM after every normalisation: a small one, or RetinaNet.
 //!
-//! [`config`] is what the user says; [`pretrain`] makes the detector that a user would start from, kept by `cache`; `part` holds
-//! the images of a split, and their activations in front of the first FiLM site where that pays; `truth` the true boxes;
+//! [`config`] is what the user says; [`pretrain`] makes the detector that a user would start from, kept by `cache`; `weights` takes over
+//! one of torchvision; `pixels` is what stands between bytes and a detector; `part` holds the images of a split, and their activations in front of the first FiLM site where that pays; `truth` the true boxes;
 //! `found` turns outputs into predictions; [`task`] puts all of it behind the SDK's task trait.
 
 pub mod config;
 mod found;
 mod minibatch;
 mod part;
+mod pixels;
 pub mod pretrain;
 pub mod task;
 mod truth;
+mod weights;
 
 use metricopt_sdk::register;
 

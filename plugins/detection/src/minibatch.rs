@@ -3,7 +3,7 @@
 use metricopt_nn::Film;
 use metricopt_nn::detector::Output;
 use metricopt_nn::detector::ap_loss::ap_loss;
-use metricopt_nn::detector::loss::{Targets, loss, loss_by_slopes};
+use metricopt_nn::detector::loss::{Scale, Targets, loss, loss_by_slopes};
 use metricopt_sdk::tch::{Tensor, no_grad};
 use metricopt_sdk::{Batch, Call, Error, Gradients, Result};
 use rayon::prelude::*;
@@ -21,8 +21,7 @@ pub(crate) struct Minibatch<'a> {
     entrance: &'a Entrance,
     part: &'a Part,
     rows: Vec<u32>,
-    /// Anchors with an object.
-    objects: f64,
+    scale: Scale,
     /// With mean 1; empty for none.
     class_weights: Vec<f32>,
 }
@@ -53,7 +52,11 @@ impl<'a> Minibatch<'a> {
             loss,
             classes,
             entrance,
-            objects: answering(&part.roles(&rows)),
+            scale: Scale {
+                terms: entrance.detector.shape().network.terms(),
+                objects: answering(&part.roles(&rows)),
+                images: rows.len() as f64,
+            },
             part,
             rows,
             class_weights: weights.iter().map(|weight| weight / mean).collect(),
@@ -120,13 +123,13 @@ impl<'a> Minibatch<'a> {
             weights => Some(Tensor::f_from_slice(weights)?.f_to_device(device)?),
         };
         let Some(ranking) = ranking else {
-            return loss(&output, &targets, self.objects, weights.as_ref());
+            return loss(&output, &targets, &self.scale, weights.as_ref());
         };
         let image = ranking.len() / self.rows.len().max(1);
         let slopes = Tensor::f_from_slice(&ranking[block.start * image..block.end * image])?
             .f_view_as(&output.logits)?
             .f_to_device(device)?;
-        loss_by_slopes(&output, &targets, &slopes, self.objects, weights.as_ref())
+        loss_by_slopes(&output, &targets, &slopes, &self.scale, weights.as_ref())
     }
 }
 

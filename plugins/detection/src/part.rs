@@ -7,6 +7,7 @@ use metricopt_sdk::tch::{Device, Tensor, no_grad};
 use metricopt_sdk::{Call, Error, Result};
 use rayon::prelude::*;
 
+use crate::pixels::Pixels;
 use crate::truth;
 
 /// Values in front of the first FiLM site that a block of images should not exceed: 2 MB, so that what a thread works on stays in
@@ -19,22 +20,24 @@ const MAX_BLOCK: usize = 32;
 /// A frozen detector and what comes before it.
 pub(crate) struct Entrance {
     pub(crate) detector: Detector,
+    pixels: Pixels,
     pub(crate) device: Device,
     /// `[channels, height, width]` in front of the first FiLM site.
     stem: [usize; 3],
 }
 
 impl Entrance {
-    /// Tries the detector with one black image of this kind.
-    pub(crate) fn new(detector: Detector, kind: &Scenes, device: Device) -> Result<Self> {
-        let black = vec![0; kind.image_len()];
+    /// Tries the detector with one black image.
+    pub(crate) fn new(detector: Detector, pixels: Pixels, device: Device) -> Result<Self> {
+        let black = vec![0; pixels.image_len()];
         let size = no_grad(|| -> Result<Vec<i64>> {
-            let stem = detector.stem(&pixels(&black, kind)?.f_to_device(device)?)?;
+            let stem = detector.stem(&pixels.tensor(&black)?.f_to_device(device)?)?;
             Ok(stem.size())
         })?;
         let extent = |axis: usize| size.get(axis).map_or(0, |&extent| extent as usize);
         Ok(Self {
             detector,
+            pixels,
             device,
             stem: [1, 2, 3].map(extent),
         })
@@ -49,16 +52,6 @@ impl Entrance {
     pub(crate) fn block(&self) -> usize {
         (BLOCK_VALUES / self.stem_values().max(1)).clamp(1, MAX_BLOCK)
     }
-}
-
-/// Images f32 `[N, C, H, W]` from -1 to 1 of bytes.
-pub(crate) fn pixels(bytes: &[u8], kind: &Scenes) -> Result<Tensor> {
-    let values: Vec<f32> = bytes
-        .iter()
-        .map(|&byte| f32::from(byte) / 127.5 - 1.0)
-        .collect();
-    let shape = [kind.channels, kind.height, kind.width].map(|extent| extent as i64);
-    Ok(Tensor::f_from_slice(&values)?.f_view([-1, shape[0], shape[1], shape[2]])?)
 }
 
 /// One split.
@@ -135,7 +128,8 @@ impl Part {
     pub(crate) fn stem(&self, entrance: &Entrance, rows: &[u32]) -> Result<Tensor> {
         let Some(stems) = &self.stems else {
             let bytes = gather(&self.scenes, rows)?;
-            let images = pixels(&bytes, &self.scenes)?.f_to_device(entrance.device)?;
+            let images = entrance.pixels.tensor(&bytes)?;
+            let images = images.f_to_device(entrance.device)?;
             return entrance.detector.stem(&images);
         };
         let values = entrance.stem_values();

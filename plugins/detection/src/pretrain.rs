@@ -12,7 +12,8 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use rayon::prelude::*;
 
-use crate::part::{gather, pixels};
+use crate::part::gather;
+use crate::pixels::Pixels;
 use crate::truth::objects;
 
 /// An odd number without pattern, so that the seeds of steps lie far apart.
@@ -119,6 +120,7 @@ fn fit(
     context: &Context<'_>,
 ) -> Result<Weights> {
     let (device, seed) = (context.device, context.seed);
+    let pixels = Pixels::new(shape.network, scenes);
     let mut epochs = Epochs::new(scenes.scenes.len(), config.batch_size, seed);
     let steps = epochs.steps() * config.epochs as u64;
     let mut minibatch = |step: u64| -> Result<(Tensor, Targets)> {
@@ -146,7 +148,7 @@ fn fit(
         });
         let roles: Vec<&[Role]> = roles.iter().map(Vec::as_slice).collect();
         Ok((
-            pixels(&bytes, scenes)?,
+            pixels.tensor(&bytes)?,
             Targets::new(&roles, shape.classes, device)?,
         ))
     };

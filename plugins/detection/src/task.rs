@@ -3,10 +3,11 @@
 use metricopt_data::Opening;
 use metricopt_data::detection::{Frame, Scenes, Splits, open};
 use metricopt_nn::detector::detect::Keeping;
-use metricopt_nn::detector::{Anchors, Detector, Shape};
+use metricopt_nn::detector::{Anchors, Detector, DetectorName, Shape};
 use metricopt_nn::{Film, Weights};
 use metricopt_sdk::prelude::*;
 use metricopt_sdk::tch::{Kind as Dtype, Tensor, no_grad};
+use metricopt_vision::TunedSites;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use std::sync::Mutex;
@@ -15,13 +16,16 @@ use crate::config::{Config, SurrogateLoss};
 use crate::found::FoundBoxes;
 use crate::minibatch::{self, Minibatch};
 use crate::part::{Entrance, Part};
+use crate::pixels::Pixels;
 use crate::pretrain::pretrained;
 use crate::truth::TrueBoxes;
+use crate::weights;
 
 /// The opened task.
 pub struct Detection {
     facts: Vec<(String, String)>,
     entrance: Entrance,
+    sites: TunedSites,
     anchors: Anchors,
     keeping: Keeping,
     classes: usize,
@@ -52,7 +56,7 @@ impl Task for Detection {
 
     fn open(config: Config, context: &Context<'_>) -> Result<Self> {
         let splits = open(
-            &config.data,
+            &config.sized_data(),
             &Opening {
                 seed: context.seed,
                 cache: context.cache,
@@ -66,13 +70,19 @@ impl Task for Detection {
             .build()
             .map_err(|error| Error::failed(format!("cannot start threads: {error}")))?;
         let train = &splits.train;
-        let anchors = Anchors::new([train.height, train.width]);
-        let shape = Shape {
-            channels: train.channels,
-            classes: train.classes.len(),
-        };
+        let network = config.network;
+        let anchors = Anchors::new(network, [train.height, train.width]);
+        let pixels = Pixels::new(network, train);
+        let mut shape = Shape::new(network, pixels.channels(), train.classes.len());
+        shape.epsilon = config.norm_epsilon.unwrap_or(shape.epsilon);
         let (weights, origin) = match &config.weights {
-            Some(path) => (Weights::read(path)?, format!("from `{}`", path.display())),
+            Some(path) => {
+                let weights = match network {
+                    DetectorName::Tiny => Weights::read(path)?,
+                    _ => weights::retinanet(path, &config.logits, &splits)?,
+                };
+                (weights, format!("from `{}`", path.display()))
+            }
             None => {
                 let training = config.pretraining.for_data(config.data.dataset);
                 let trained = pretrained(&training, shape, train, &anchors, &pool, context)?;
@@ -80,26 +90,32 @@ impl Task for Detection {
             }
         };
         let detector = Detector::build(shape, &weights, context.device)?;
-        let entrance = Entrance::new(detector, train, context.device)?;
+        let sites = TunedSites::choose(detector.sites(), &config.sites)?;
+        let entrance = Entrance::new(detector, pixels, context.device)?;
         let parts = [splits.train, splits.validation, splits.test]
             .map(|scenes| Part::new(scenes, &anchors, &pool));
         let mut task = Self {
             facts,
             entrance,
+            sites,
             anchors,
-            keeping: config.boxes.keeping(),
+            keeping: config.boxes.keeping(network),
             classes: shape.classes,
             loss: config.loss,
             pool,
             parts,
         };
-        task.facts.push((
-            "network".to_owned(),
-            format!(
-                "tiny one-stage detector, {} FiLM sites, {origin}",
-                task.entrance.detector.sites().len()
-            ),
-        ));
+        let name = match network {
+            DetectorName::Tiny => "tiny one-stage detector",
+            network => network.name(),
+        };
+        let all = task.entrance.detector.sites().len();
+        let tuned = match task.sites.sites().len() {
+            tuned if tuned == all => format!("{all}"),
+            tuned => format!("{tuned} of {all}"),
+        };
+        let fact = format!("{name}, {tuned} FiLM sites, {origin}");
+        task.facts.push(("network".to_owned(), fact));
         // First of the validation images, which are looked at most often.
         let mut left = (config.stem_cache << 20) / size_of::<f32>();
         for split in [Split::Validation, Split::Train, Split::Test] {
@@ -115,7 +131,7 @@ impl Task for Detection {
 
     fn describe(&self) -> Description {
         Description {
-            sites: self.entrance.detector.sites().to_vec(),
+            sites: self.sites.sites().to_vec(),
             units: [0, 1, 2].map(|split| self.parts[split].len()),
             classes: Some(self.classes),
             facts: self.facts.clone(),
@@ -124,6 +140,7 @@ impl Task for Detection {
 
     fn loss(&self, phi: &Tensor, batch: &Batch<'_>) -> Result<Tensor> {
         let minibatch = self.minibatch(batch)?;
+        let phi = &self.sites.whole(phi)?;
         let ranking = minibatch.ranking(phi)?;
         let shares: Result<Vec<Tensor>> = minibatch
             .blocks()
@@ -140,7 +157,12 @@ impl Task for Detection {
     ) -> Result<Gradients> {
         let minibatches: Result<Vec<Minibatch<'_>>> =
             batches.iter().map(|batch| self.minibatch(batch)).collect();
-        minibatch::gradients(&minibatches?, phis, &self.pool, call)
+        let whole = self.sites.whole(phis)?;
+        let found = minibatch::gradients(&minibatches?, &whole, &self.pool, call)?;
+        Ok(Gradients {
+            gradients: self.sites.own(&found.gradients)?,
+            ..found
+        })
     }
 
     fn predict(
@@ -153,7 +175,7 @@ impl Task for Detection {
         let part = &self.parts[rows.split as usize];
         let chosen = rows.part.indices(part.len());
         let truth = TrueBoxes::of(part.scenes(), &chosen);
-        let found = self.find(phis, part, &chosen, call)?;
+        let found = self.find(&self.sites.whole(phis)?, part, &chosen, call)?;
         let true_shape = [truth.labels.len(), 4];
         let shapes: Vec<[usize; 2]> = found.iter().map(|found| [found.scores.len(), 4]).collect();
         let tensors: Result<Vec<[View<'_>; 8]>> = found
@@ -191,7 +213,8 @@ impl Task for Detection {
     }
 
     fn fold(&self, phi: &Tensor) -> Result<Vec<NamedTensor>> {
-        let tensors = self.entrance.detector.fold(phi)?.into_tensors();
+        let phi = self.sites.whole(phi)?;
+        let tensors = self.entrance.detector.fold(&phi)?.into_tensors();
         Ok(tensors
             .map(|(name, tensor)| NamedTensor::new(name, tensor))
             .collect())

@@ -11,7 +11,7 @@ use metricopt_detection::pretrain::Pretraining;
 use metricopt_detection::task::Detection;
 use metricopt_nn::Weights;
 use metricopt_nn::detector::detect::{Keeping, detect};
-use metricopt_nn::detector::{Anchors, Detector, Shape};
+use metricopt_nn::detector::{Anchors, Detector, DetectorName, Shape};
 use metricopt_sdk::tch::{self, Device, Kind, Tensor, no_grad};
 use metricopt_sdk::{
     Batch, Call, Context, Detection as Found, Part, Predictions, Result, Rows, Split, Task,
@@ -87,8 +87,11 @@ fn adapters(task: &Detection, count: usize) -> Tensor {
 /// A box found: image, class, score, corners.
 type Row = (i64, i64, f32, [f32; 4]);
 
-/// What each candidate finds, row by row, and the images and classes of the true boxes.
-fn predictions(task: &Detection, phis: &Tensor, part: Part) -> Vec<(Vec<Row>, Vec<(i64, i64)>)> {
+/// What a candidate finds, row by row, and the images and classes of the true boxes.
+type Answer = (Vec<Row>, Vec<(i64, i64)>);
+
+/// What each candidate finds.
+fn predictions(task: &Detection, phis: &Tensor, part: Part) -> Vec<Answer> {
     let mut all = Vec::new();
     let rows = Rows {
         split: Split::Validation,
@@ -162,7 +165,7 @@ fn predictions_are_those_of_the_network_with_the_adapter_folded_in() {
         .map(|&byte| f32::from(byte) / 127.5 - 1.0)
         .collect();
     let images = Tensor::from_slice(&pixels).view([IMAGES as i64, 1, 64, 64]);
-    let anchors = Anchors::new([64, 64]);
+    let anchors = Anchors::new(DetectorName::Tiny, [64, 64]);
     let keeping = Keeping {
         least_score: 0.01,
         candidates: 300,
@@ -172,10 +175,7 @@ fn predictions_are_those_of_the_network_with_the_adapter_folded_in() {
     for (index, (found, truth)) in (0..).zip(&all) {
         let folded = task.fold(&phis.get(index)).unwrap().into_iter();
         let folded = Weights::from_tensors(folded.map(|named| (named.name, named.tensor))).unwrap();
-        let shape = Shape {
-            channels: 1,
-            classes: 10,
-        };
+        let shape = Shape::new(DetectorName::Tiny, 1, 10);
         let detector = Detector::build(shape, &folded, Device::Cpu).unwrap();
         let output = no_grad(|| detector.plain_output(&detector.stem(&images).unwrap())).unwrap();
         let flat = |tensor: &Tensor| Vec::<f32>::try_from(tensor.contiguous().view([-1])).unwrap();

@@ -9,6 +9,7 @@ mod bench;
 mod browser;
 mod check_metric;
 mod classification;
+mod coco;
 mod command_line;
 mod compare;
 mod comparison_page;

@@ -2,14 +2,14 @@
 
 use metricopt_sdk::Result;
 
-use crate::detection::{Fit, Frame};
+use super::{Fit, Frame};
 use crate::resize::{CHANNELS, Picture};
 
 /// What is around a letterboxed image: middle grey, near to zero once normalised.
 const AROUND: u8 = 128;
 
 /// The planes `[3, height, width]` of a picture, and how it lies in them.
-pub(super) fn fit(
+pub(crate) fn fit(
     picture: Picture,
     way: Fit,
     [height, width]: [usize; 2],
