@@ -4,7 +4,7 @@ use metricopt_sdk::{DynMetric, Kind, Result, Split};
 use serde::{Deserialize, Serialize};
 
 use super::acceptance::accept;
-use super::baselines::Baselines;
+use super::baselines::{Baselines, usual_search};
 use super::calibrate::calibrate;
 use super::config::{EngineConfig, FinetuneConfig};
 use super::contender::Contender;
@@ -284,7 +284,7 @@ impl Contest<'_> {
             }
             Contender::Es => baselines.plain_search(&mut ())?.into(),
             Contender::GuidedEs => {
-                let es = baselines.usual_search();
+                let es = usual_search(config);
                 let mut guided = Method {
                     search: Some(&es),
                     ..Method::loss_only(method.name())

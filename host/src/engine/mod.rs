@@ -26,6 +26,7 @@ pub mod class_weights;
 pub mod config;
 pub mod contender;
 pub mod contest;
+pub mod cost;
 pub mod events;
 pub mod finetune;
 pub mod footing;
