@@ -7,6 +7,7 @@ mod compare;
 mod completions;
 mod data;
 mod describe;
+mod estimate;
 mod export;
 mod list;
 mod log;

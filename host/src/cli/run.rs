@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::estimate::{self, Wanted};
 use super::opened::{Opened, threads};
 use super::plan::{Plan, PlanOptions};
 use super::plugins::{Chosen, PluginOptions};
@@ -54,10 +55,13 @@ pub(super) struct Run {
     /// Go on with a run that was interrupted, in the directory of `--out`, to the same result; begin it where there is none.
     #[arg(long, requires = "out")]
     resume: bool,
-    /// Print the resolved configuration with the origin of every value, and stop.
+    /// Print the resolved configuration with the origin of every value, and stop. What the run would cost goes to standard
+    /// error: metric queries and passes through the network by phase, and about how much time and memory, from a few timed
+    /// steps. The task is opened for that; where that takes longer than 20 seconds, as when a network has to be
+    /// pre-trained, the cost is not known.
     #[arg(long)]
     dry_run: bool,
-    /// Print the summary, or with `--dry-run` the configuration, as JSON.
+    /// Print the summary, or with `--dry-run` the configuration and the cost, as JSON.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -89,11 +93,7 @@ impl Run {
         let reuse = self.reuse.read(&mut plan, self.seed)?;
         budget::check(&plan.engine, reuse.past())?;
         if self.dry_run {
-            return print(&if self.json {
-                to_json(&self.resolved_json(&plan))?
-            } else {
-                self.resolved(&plan)
-            });
+            return self.rehearse(&plan, &reuse);
         }
         let progress = Progress::new();
         let Some((mut directory, checkpoint)) = self.begin(&plan, &reuse)? else {
@@ -182,6 +182,33 @@ impl Run {
         Ok(Some((directory, checkpoint)))
     }
 
+    /// Says what would be done, and what it would cost.
+    fn rehearse(&self, plan: &Plan<'_>, reuse: &Reuse) -> Result<()> {
+        let wanted = self.wanted(plan, reuse);
+        if self.json {
+            let mut resolved = self.resolved_json(plan);
+            resolved["estimate"] = json!(estimate::or_warn(wanted.estimate())?);
+            return print(&to_json(&resolved)?);
+        }
+        // First what is certain; opening the task may take a while, or fail.
+        print(&self.resolved(plan))?;
+        if let Some(estimate) = estimate::or_warn(wanted.estimate())? {
+            eprintln!("\n{}", estimate.text());
+        }
+        Ok(())
+    }
+
+    fn wanted<'a>(&self, plan: &'a Plan<'a>, reuse: &'a Reuse) -> Wanted<'a> {
+        Wanted {
+            plan,
+            past: reuse.past(),
+            device: self.device,
+            seed: self.seed,
+            threads: threads(self.threads),
+            comparison: None,
+        }
+    }
+
     /// The resolved configuration, and how to use it again.
     fn resolved(&self, plan: &Plan<'_>) -> String {
         let more = format!("--seed {}{}", self.seed, self.reuse.typed());
@@ -228,6 +255,8 @@ impl Run {
         }
         let description = opened.task.describe();
         reuse.check(description.clone())?;
+        let planned = self.wanted(plan, reuse).count(&description).line();
+        progress.say(&format!("{:<18} {planned}", "plan"));
         directory.identify(identity(plan, self.seed, Some(description)));
         let mut observer = opened.observer(
             plan.metric_label.clone(),

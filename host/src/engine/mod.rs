@@ -48,6 +48,7 @@ mod optimizer_practice;
 pub mod optimizer_training;
 pub mod past;
 pub mod predictions;
+pub mod probe;
 pub mod profile;
 pub mod projection;
 pub mod random;
