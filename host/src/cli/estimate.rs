@@ -310,18 +310,21 @@ impl Measured {
             trajectories,
             predictions,
         } = self.memory;
-        let known = format!(
-            "{} for the points of the trajectories and at most {} for predictions that are kept",
-            bytes(trajectories),
-            bytes(predictions)
-        );
+        let mut known = format!("{} for the points of the trajectories", bytes(trajectories));
+        if predictions > 0 {
+            let kept = bytes(predictions);
+            let _ = write!(known, " and at most {kept} for predictions that are kept");
+        }
+        let steps = "data, network and one step of each kind";
         let _ = match peak {
-            Some(peak) => write!(
-                text,
-                "Memory: {} at most so far, with data, network and one step of each kind; beside that {known}.",
-                bytes(peak)
-            ),
-            None => write!(text, "Memory beside data, network and steps: {known}."),
+            Some(peak) => {
+                let peak = bytes(peak);
+                write!(
+                    text,
+                    "Memory: {peak} at its peak with {steps}; on top {known}."
+                )
+            }
+            None => write!(text, "Memory on top of {steps}: {known}."),
         };
     }
 }

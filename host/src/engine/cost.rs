@@ -255,10 +255,11 @@ impl Costing<'_> {
             phases.push(row("es", self.plain_search()));
         }
         phases.retain(|phase| phase.queries.most > 0 || phase.passes != Passes::default());
-        let rows = phases.iter().filter_map(|phase| phase.method);
-        let rows = rows.collect::<std::collections::BTreeSet<_>>().len() as u64;
-        // Beside the rows: the best and the last point of fine-tuning.
-        phases.push(phase("table", None, self.on_test(rows + 2)));
+        let alternative =
+            |phase: &&Phase| phase.method == Some(phase.name) && phase.queries.most > 0;
+        let alternatives = phases.iter().filter(alternative).count() as u64;
+        // Beside them: the pre-trained network and MetricOpt, and the best and the last point of fine-tuning.
+        phases.push(phase("table", None, self.on_test(alternatives + 4)));
         let side = match self.config.report.landscape as u64 {
             side if side > 1 => side,
             _ => 0,

@@ -6,7 +6,7 @@ use assert_cmd::Command;
 use std::fs;
 
 /// An engine, images and a training that take seconds.
-const QUICK: [&str; 24] = [
+pub(crate) const QUICK: [&str; 24] = [
     "observation.folds=2",
     "calibration.rows=16",
     "calibration.probes=2",

@@ -15,6 +15,7 @@ mod configuration;
 mod data;
 mod detection;
 mod determinism;
+mod estimate;
 mod exec_metric;
 mod export;
 mod interruption;
