@@ -113,26 +113,25 @@ impl Wanted<'_> {
             &progress,
         );
         progress.clear();
-        let opened = opened.map_err(|error| too_long(error, OPENING))?;
+        let opened = opened.map_err(|error| too_long(error, "opening the task takes", OPENING))?;
         let description = opened.task.describe();
         let mut estimate = self.count(&description);
-        let mut observer = opened.observer(
+        let observer = opened.observer(
             plan.metric_label.clone(),
             &plan.metric_entry,
             plan.metric.as_ref(),
             &(),
         );
-        // The steps are timed with the network even where an earlier run would answer.
-        observer.past = Past::Nothing;
         *patience.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + MEASURING;
         let started = Instant::now();
         let clock = || started.elapsed().as_secs_f64();
         match Rates::measure(&observer, &plan.engine, self.seed, &clock) {
             Ok(rates) => estimate.measured = Some(self.measured(rates, &estimate, &description)),
             Err(error) if interrupt::requested() => return Err(error),
-            Err(error) => {
-                super::warn(&too_long(error, MEASURING).context("time and memory are not known"))
-            }
+            Err(error) => super::warn(
+                &too_long(error, "a few steps take", MEASURING)
+                    .context("time and memory are not known"),
+            ),
         }
         Ok(estimate)
     }
@@ -330,12 +329,12 @@ impl Measured {
 }
 
 /// The wish to stop may have been the dry run's own.
-fn too_long(error: Error, limit: Duration) -> Error {
+fn too_long(error: Error, what: &str, limit: Duration) -> Error {
     if error.kind() != ErrorKind::Cancelled || interrupt::requested() {
         return error;
     }
-    Error::failed(format!("that takes longer than {} s", limit.as_secs()))
-        .hint("a run that has pre-trained its network once finds it in the cache")
+    Error::failed(format!("{what} longer than {} s", limit.as_secs()))
+        .hint("a network that a run has pre-trained is in the cache the next time")
 }
 
 /// The most memory that this process has taken, in bytes, where Linux says so.

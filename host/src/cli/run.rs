@@ -57,8 +57,8 @@ pub(super) struct Run {
     resume: bool,
     /// Print the resolved configuration with the origin of every value, and stop. What the run would cost goes to standard
     /// error: metric queries and passes through the network by phase, and about how much time and memory, from a few timed
-    /// steps. The task is opened for that; where that takes longer than 20 seconds, as when a network has to be
-    /// pre-trained, the cost is not known.
+    /// steps. The task is opened for that; where that takes longer than 20 seconds, as when a large network
+    /// has to be pre-trained, the cost is not known. A network that was pre-trained is kept for the run.
     #[arg(long)]
     dry_run: bool,
     /// Print the summary, or with `--dry-run` the configuration and the cost, as JSON.

@@ -61,7 +61,10 @@ fn a_dry_run_tells_the_origin_of_every_value_and_writes_nothing() {
     origin("# calibration.width is not set");
     // The command line wins over files, and `QUICK` sets the steps.
     origin("finetune.steps = 5  # command line");
-    assert_eq!(place.files("."), before);
+    // A network that was pre-trained for the estimate is there for the run.
+    let mut after = place.files(".");
+    after.retain(|name| name != "cache");
+    assert_eq!(after, before);
     let plain = succeeds(place.host(&[
         "run",
         "--plugin",
@@ -216,7 +219,7 @@ fn a_task_may_want_other_values_of_the_engine() {
         "finetune.batch_size=8",
     ]));
     for line in [
-        "trajectories.batch_size = 32  # default of the task",
+        "trajectories.batch_size = 16  # default of the task",
         "finetune.batch_size = 8  # command line",
         "finetune.lambda = 3.0  # default",
     ] {
