@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use super::estimate::{self, Seeds, Wanted};
+use super::estimate::{Seeds, Wanted};
 use super::opened::{Opened, threads};
 use super::plan::{Plan, PlanOptions};
 use super::plugins::{Chosen, PluginOptions};
@@ -188,14 +188,12 @@ impl Compare {
                 "seeds": self.seeds,
                 "methods": methods,
                 "config": plan.layers.to_json(),
-                "estimate": estimate::or_warn(wanted.estimate())?,
+                "estimate": wanted.estimate()?,
             }))?);
         }
         // First what is certain; opening the task may take a while, or fail.
         print(&self.resolved(plan, methods))?;
-        if let Some(estimate) = estimate::or_warn(wanted.estimate())? {
-            eprintln!("\n{}", estimate.text());
-        }
+        eprintln!("\n{}", wanted.estimate()?.text());
         Ok(())
     }
 

@@ -49,14 +49,23 @@ pub(super) struct Estimate {
     queries: Count,
     /// Queries by method, as the table will say.
     methods: Vec<MethodCount>,
-    phases: Vec<Phase>,
-    /// Passes in all, at most.
-    passes: Passes,
+    phases: Vec<PhaseCount>,
+    /// Passes in all, at most; none where the task was not opened, which knows its sizes.
+    passes: Option<Passes>,
     /// Seeds that each cost as much; none for a run.
     #[serde(skip_serializing_if = "Option::is_none")]
     seeds: Option<u64>,
     /// What was measured; none where that would have taken too long.
     measured: Option<Measured>,
+}
+
+/// A phase; its passes are none where the task was not opened.
+#[derive(Debug, Serialize)]
+struct PhaseCount {
+    name: &'static str,
+    method: Option<&'static str>,
+    queries: Count,
+    passes: Option<Passes>,
 }
 
 #[derive(Debug, Serialize)]
@@ -88,11 +97,12 @@ struct Memory {
 }
 
 impl Wanted<'_> {
-    /// Opens the task, counts, and times a few steps.
+    /// Opens the task, counts, and times a few steps. Warns of what cannot be known: the configuration alone is worth
+    /// showing.
     ///
     /// # Errors
     ///
-    /// Those of opening the task, that it takes too long, or that the user asked to stop.
+    /// That the user asked to stop.
     pub(super) fn estimate(&self) -> Result<Estimate> {
         let plan = self.plan;
         let patience = Mutex::new(Instant::now() + OPENING);
@@ -113,9 +123,17 @@ impl Wanted<'_> {
             &progress,
         );
         progress.clear();
-        let opened = opened.map_err(|error| too_long(error, "opening the task takes", OPENING))?;
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(error) if interrupt::requested() => return Err(error),
+            Err(error) => {
+                let error = too_long(error, "opening the task takes", OPENING);
+                super::warn(&error.context("only the queries are known"));
+                return Ok(self.count(None));
+            }
+        };
         let description = opened.task.describe();
-        let mut estimate = self.count(&description);
+        let mut estimate = self.count(Some(&description));
         let observer = opened.observer(
             plan.metric_label.clone(),
             &plan.metric_entry,
@@ -136,8 +154,8 @@ impl Wanted<'_> {
         Ok(estimate)
     }
 
-    /// What follows from the configuration and the sizes of the task.
-    pub(super) fn count(&self, description: &Description) -> Estimate {
+    /// What follows from the configuration and from what the opened task says.
+    pub(super) fn count(&self, description: Option<&Description>) -> Estimate {
         let engine = &self.plan.engine;
         let costing = Costing {
             config: engine,
@@ -165,8 +183,16 @@ impl Wanted<'_> {
         Estimate {
             queries: cost::queries(&phases, engine.observation.max_queries),
             methods,
-            passes: cost::passes(&phases),
-            phases,
+            passes: description.map(|_| cost::passes(&phases)),
+            phases: phases
+                .into_iter()
+                .map(|phase| PhaseCount {
+                    name: phase.name,
+                    method: phase.method,
+                    queries: phase.queries,
+                    passes: description.map(|_| phase.passes),
+                })
+                .collect(),
             seeds: self.comparison.map(|seeds| seeds.count),
             measured: None,
         }
@@ -175,10 +201,9 @@ impl Wanted<'_> {
     fn measured(&self, rates: Rates, estimate: &Estimate, description: &Description) -> Measured {
         let engine = &self.plan.engine;
         let trajectories = &engine.trajectories;
-        let collects = estimate
-            .phases
-            .iter()
-            .find(|phase| phase.name == "trajectories" && phase.passes.gradient() > 0);
+        let collects = estimate.phases.iter().find(|phase| {
+            phase.name == "trajectories" && phase.passes.is_some_and(|passes| passes.gradient() > 0)
+        });
         let points = trajectories.count as u64 * (trajectories.steps as u64 + 1);
         let observed = collects.map_or(0, |phase| phase.queries.most);
         // A comparison keeps none.
@@ -193,7 +218,7 @@ impl Wanted<'_> {
         Measured {
             threads: self.threads,
             rates,
-            seconds: rates.seconds(&estimate.passes) * rounds as f64,
+            seconds: estimate.passes.map_or(0.0, |passes| rates.seconds(&passes)) * rounds as f64,
             memory: Memory {
                 peak: peak_memory(),
                 trajectories: collects.map_or(0, |_| {
@@ -201,22 +226,6 @@ impl Wanted<'_> {
                 }),
                 predictions: limit.min(observed.saturating_mul(rates.prediction_bytes as u64)),
             },
-        }
-    }
-}
-
-/// The estimate; a warning where there is none, for the configuration alone is worth showing.
-///
-/// # Errors
-///
-/// That the user asked to stop.
-pub(super) fn or_warn(estimate: Result<Estimate>) -> Result<Option<Estimate>> {
-    match estimate {
-        Ok(estimate) => Ok(Some(estimate)),
-        Err(error) if interrupt::requested() => Err(error),
-        Err(error) => {
-            super::warn(&error.context("the cost is not known"));
-            Ok(None)
         }
     }
 }
@@ -240,20 +249,56 @@ fn by_method(phases: &[Phase]) -> Vec<MethodCount> {
 impl Estimate {
     /// One line, for the start of a run.
     pub(super) fn line(&self) -> String {
-        format!(
-            "{} metric queries; through the network at most {} units forward, {} forward and back",
-            self.queries,
-            rounded(self.passes.forward() as f64),
-            rounded(self.passes.gradient() as f64),
-        )
+        let mut line = format!("{} metric queries", self.queries);
+        if let Some(passes) = &self.passes {
+            // Writing to a `String` cannot fail.
+            let _ = write!(
+                line,
+                "; through the network at most {} units forward, {} forward and back",
+                rounded(passes.forward()),
+                rounded(passes.gradient()),
+            );
+        }
+        line
     }
 
     /// Tables and sentences for people.
     pub(super) fn text(&self) -> String {
-        let each = if self.seeds.is_some() {
-            " of each seed"
-        } else {
-            ""
+        let of_seeds = |words: &'static str| if self.seeds.is_some() { words } else { "" };
+        let mut text = match &self.passes {
+            Some(passes) => self.with_passes(of_seeds(" of each seed"), passes),
+            None => {
+                let phases = self.phases.iter().map(|phase| (phase.name, phase.queries));
+                let all = phases.filter(|(_, queries)| queries.most > 0);
+                counted(
+                    &format!("phase{}", of_seeds(" of each seed")),
+                    all.chain([("in all", self.queries)]),
+                )
+            }
+        };
+        text.push('\n');
+        text.push_str(&counted(
+            &format!("method{}", of_seeds(" alone")),
+            self.methods.iter().map(|row| (row.method, row.queries)),
+        ));
+        if self.passes.is_some() {
+            text.push_str("\nPasses are the most that can come.");
+        }
+        if let Some(measured) = &self.measured {
+            measured.tell(self.seeds, &mut text);
+        }
+        text.truncate(text.trim_end().len());
+        text
+    }
+
+    fn with_passes(&self, each: &str, all: &Passes) -> String {
+        let line = |name: &str, queries: Count, passes: &Passes| {
+            [
+                name.to_owned(),
+                queries.to_string(),
+                rounded(passes.forward()),
+                rounded(passes.gradient()),
+            ]
         };
         let mut rows = vec![[
             format!("phase{each}"),
@@ -261,30 +306,21 @@ impl Estimate {
             "units forward".to_owned(),
             "forward and back".to_owned(),
         ]];
-        let line = |name: &str, queries: Count, passes: &Passes| {
-            [
-                name.to_owned(),
-                queries.to_string(),
-                rounded(passes.forward() as f64),
-                rounded(passes.gradient() as f64),
-            ]
-        };
-        let phases = self.phases.iter();
-        rows.extend(phases.map(|phase| line(phase.name, phase.queries, &phase.passes)));
-        rows.push(line("in all", self.queries, &self.passes));
-        let mut text = align(&rows);
-        let alone = if self.seeds.is_some() { " alone" } else { "" };
-        let mut methods = vec![[format!("method{alone}"), "metric queries".to_owned()]];
-        let lines = self.methods.iter();
-        methods.extend(lines.map(|row| [row.method.to_owned(), row.queries.to_string()]));
-        text.push('\n');
-        text.push_str(&align(&methods));
-        text.push_str("\nPasses are the most that can come. ");
-        if let Some(measured) = &self.measured {
-            measured.tell(self.seeds, &mut text);
-        }
-        text
+        rows.extend(
+            self.phases
+                .iter()
+                .map(|phase| line(phase.name, phase.queries, &phase.passes.unwrap_or_default())),
+        );
+        rows.push(line("in all", self.queries, all));
+        align(&rows)
     }
+}
+
+/// Names with their queries.
+fn counted(title: &str, rows: impl Iterator<Item = (&'static str, Count)>) -> String {
+    let mut lines = vec![[title.to_owned(), "metric queries".to_owned()]];
+    lines.extend(rows.map(|(name, queries)| [name.to_owned(), queries.to_string()]));
+    align(&lines)
 }
 
 impl Measured {
@@ -298,10 +334,10 @@ impl Measured {
             None => format!(" on {threads}"),
         };
         // Writing to a `String` cannot fail.
-        let _ = write!(
+        let _ = writeln!(
             text,
-            "By one step of each kind, network and metric take about {}{all}; training the value function \
-             and drawing the intervals come on top.\n",
+            " By one step of each kind, network and metric take about {}{all}; training the value function \
+             and drawing the intervals come on top.",
             duration(self.seconds),
         );
         let Memory {
@@ -348,8 +384,8 @@ fn peak_memory() -> Option<u64> {
 }
 
 /// A number in two or three digits, such as `12 k` or `3.4 M`.
-fn rounded(number: f64) -> String {
-    let (scaled, suffix) = match number {
+fn rounded(number: u64) -> String {
+    let (scaled, suffix) = match number as f64 {
         n if n < 1e4 => return format!("{n}"),
         n if n < 1e6 => (n / 1e3, "k"),
         n if n < 1e9 => (n / 1e6, "M"),
@@ -382,7 +418,7 @@ mod tests {
 
     #[test]
     fn numbers_are_said_in_few_digits() {
-        let numbers = [0.0, 9999.0, 12_345.0, 3_440_000.0, 56_700_000.0, 2.5e9];
+        let numbers = [0, 9999, 12_345, 3_440_000, 56_700_000, 2_500_000_000];
         let said = ["0", "9999", "12 k", "3.4 M", "57 M", "2.5 G"];
         assert_eq!(numbers.map(rounded), said);
         let seconds = [0.4, 42.0, 150.0, 9000.0];

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::estimate::{self, Wanted};
+use super::estimate::Wanted;
 use super::opened::{Opened, threads};
 use super::plan::{Plan, PlanOptions};
 use super::plugins::{Chosen, PluginOptions};
@@ -58,7 +58,7 @@ pub(super) struct Run {
     /// Print the resolved configuration with the origin of every value, and stop. What the run would cost goes to standard
     /// error: metric queries and passes through the network by phase, and about how much time and memory, from a few timed
     /// steps. The task is opened for that; where that takes longer than 20 seconds, as when a large network
-    /// has to be pre-trained, the cost is not known. A network that was pre-trained is kept for the run.
+    /// has to be pre-trained, only the queries are known. A network that was pre-trained is kept for the run.
     #[arg(long)]
     dry_run: bool,
     /// Print the summary, or with `--dry-run` the configuration and the cost, as JSON.
@@ -187,14 +187,12 @@ impl Run {
         let wanted = self.wanted(plan, reuse);
         if self.json {
             let mut resolved = self.resolved_json(plan);
-            resolved["estimate"] = json!(estimate::or_warn(wanted.estimate())?);
+            resolved["estimate"] = json!(wanted.estimate()?);
             return print(&to_json(&resolved)?);
         }
         // First what is certain; opening the task may take a while, or fail.
         print(&self.resolved(plan))?;
-        if let Some(estimate) = estimate::or_warn(wanted.estimate())? {
-            eprintln!("\n{}", estimate.text());
-        }
+        eprintln!("\n{}", wanted.estimate()?.text());
         Ok(())
     }
 
@@ -255,7 +253,7 @@ impl Run {
         }
         let description = opened.task.describe();
         reuse.check(description.clone())?;
-        let planned = self.wanted(plan, reuse).count(&description).line();
+        let planned = self.wanted(plan, reuse).count(Some(&description)).line();
         progress.say(&format!("{:<18} {planned}", "plan"));
         directory.identify(identity(plan, self.seed, Some(description)));
         let mut observer = opened.observer(

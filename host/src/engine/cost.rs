@@ -216,8 +216,8 @@ pub struct Costing<'a> {
     pub config: &'a EngineConfig,
     /// What the task yields.
     pub kind: Kind,
-    /// The opened task.
-    pub description: &'a Description,
+    /// The opened task; without one, queries are those of the task with the most, and passes are of no unit.
+    pub description: Option<&'a Description>,
     /// What is taken from an earlier run.
     pub past: Past<'a>,
 }
@@ -355,7 +355,11 @@ impl Costing<'_> {
     }
 
     fn units(&self) -> usize {
-        self.description.units(Split::Validation)
+        self.units_of(Split::Validation)
+    }
+
+    fn units_of(&self, split: Split) -> usize {
+        self.description.map_or(0, |task| task.units(split))
     }
 
     /// Units of a sample of the validation split.
@@ -380,10 +384,9 @@ impl Costing<'_> {
     }
 
     fn pretrained(&self) -> Part {
-        let phi_0 = vec![0.0; self.description.dimensions()];
         let whole = metricopt_sdk::Part::All;
         match self.past {
-            Past::Trajectories(stored) if stored.value(&phi_0, whole).is_some() => {
+            Past::Trajectories(stored) if stored.value(&stored.pretrained(), whole).is_some() => {
                 (Count::exactly(0), Passes::default())
             }
             // Predictions of an earlier run spare the network.
@@ -394,9 +397,10 @@ impl Costing<'_> {
 
     fn folds(&self) -> Part {
         let folds = self.config.finetune.accept_folds;
-        let phi_0 = vec![0.0; self.description.dimensions()];
         match self.past {
-            Past::Trajectories(stored) if stored.observation(&phi_0, folds).is_some() => {
+            Past::Trajectories(stored)
+                if stored.observation(&stored.pretrained(), folds).is_some() =>
+            {
                 (Count::exactly(0), Passes::default())
             }
             Past::Trajectories(_) => (Count::exactly(1), Passes::default()),
@@ -503,7 +507,8 @@ impl Costing<'_> {
 
     fn threshold(&self) -> Part {
         let thresholds = self.config.baselines.thresholds as u64;
-        let binary = self.description.classes.is_none_or(|classes| classes == 2);
+        let classes = self.description.and_then(|task| task.classes);
+        let binary = classes.is_none_or(|classes| classes == 2);
         if self.kind != Kind::Classification || thresholds == 0 {
             return (Count::exactly(0), Passes::default());
         }
@@ -514,11 +519,12 @@ impl Costing<'_> {
 
     fn class_weighted(&self) -> Part {
         let factors = self.config.baselines.class_weights.len() as u64;
-        let (weightings, look) = match self.description.classes {
+        let (weightings, look) = match self.description.map(|task| task.classes) {
             _ if factors == 0 => (Count::exactly(0), 0),
-            Some(2) => (Count::exactly(factors), 0),
+            None => (Count::at_most(factors + 1), 0),
+            Some(Some(2)) => (Count::exactly(factors), 0),
             // By the error rates, if any, and by the sizes, where they differ: one look at the predictions says so.
-            Some(_) if self.kind == Kind::Classification => (Count::at_most(factors + 1), 1),
+            Some(Some(_)) if self.kind == Kind::Classification => (Count::at_most(factors + 1), 1),
             _ => (Count::exactly(0), 0),
         };
         let (queries, mut passes) = self.along_loss(weightings * self.widths());
@@ -542,7 +548,7 @@ impl Costing<'_> {
     /// One adapter after the other on the test split: no query.
     fn on_test(&self, times: u64) -> Part {
         let passes = Passes {
-            forward_alone: Work::of(times, self.description.units(Split::Test)),
+            forward_alone: Work::of(times, self.units_of(Split::Test)),
             ..Passes::default()
         };
         (Count::exactly(0), passes)
@@ -623,7 +629,7 @@ mod tests {
         Costing {
             config,
             kind: Kind::Classification,
-            description,
+            description: Some(description),
             past: Past::Nothing,
         }
         .of_run()
@@ -708,7 +714,7 @@ mod tests {
         let costing = Costing {
             config: &config,
             kind: Kind::Classification,
-            description: &description,
+            description: Some(&description),
             past: Past::Nothing,
         };
         for (method, expected) in [

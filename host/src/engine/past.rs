@@ -113,7 +113,8 @@ impl Stored {
         self
     }
 
-    fn pretrained(&self) -> Vec<f32> {
+    /// The adapter of the pre-trained network.
+    pub fn pretrained(&self) -> Vec<f32> {
         vec![0.0; self.trajectories.dimensions]
     }
 

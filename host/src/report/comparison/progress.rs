@@ -13,10 +13,13 @@ use super::data::{Comparison, Entry};
 /// The row that all methods start from.
 const PRETRAINED: &str = "pretrained";
 
+/// Steps and values.
+type Points = Vec<(f64, f64)>;
+
 /// A method with the mean over seeds at each step, ascending.
 struct Curve<'a> {
     method: &'a str,
-    points: Vec<(f64, f64)>,
+    points: Points,
 }
 
 /// Builds the section.
@@ -97,7 +100,7 @@ fn draw(comparison: &Comparison, seen: &[Curve<'_>]) -> String {
 }
 
 /// Observations as points.
-fn values(entry: &Entry) -> Vec<(f64, f64)> {
+fn values(entry: &Entry) -> Points {
     let seen = entry.history.iter();
     seen.map(|seen| (seen.step, seen.validation)).collect()
 }
@@ -106,7 +109,7 @@ fn values(entry: &Entry) -> Vec<(f64, f64)> {
 /// and the entry; only at steps that all seeds reached.
 fn curves<'a>(
     comparison: &'a Comparison,
-    of: &dyn Fn(Option<f64>, &Entry) -> Vec<(f64, f64)>,
+    of: &dyn Fn(Option<f64>, &Entry) -> Points,
 ) -> Vec<Curve<'a>> {
     let mut curves = Vec::new();
     for method in comparison.names() {
@@ -124,7 +127,7 @@ fn curves<'a>(
             }
         }
         let seeds = comparison.seeds.len();
-        let points: Vec<(f64, f64)> = sums
+        let points: Points = sums
             .into_iter()
             .filter(|&(_, (count, _))| count == seeds)
             .map(|(step, (_, sum))| (step as f64, sum / seeds as f64))
