@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use super::estimate::{Seeds, Wanted};
 use super::opened::{Opened, threads};
 use super::plan::{Plan, PlanOptions};
 use super::plugins::{Chosen, PluginOptions};
@@ -18,6 +19,7 @@ use super::{listen_for_interrupts, print, to_json};
 use crate::device::DeviceChoice;
 use crate::engine::contender::Contender;
 use crate::engine::contest::{Contest, SeedResult};
+use crate::engine::past::Past;
 use crate::interrupt;
 use crate::report;
 use crate::run::{Comparison, ComparisonDirectory, MetricSummary};
@@ -49,7 +51,12 @@ pub(super) struct Compare {
     /// Threads, shared out among seeds side by side [default: all cores]. The result does not depend on it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Print the comparison as JSON instead of the table.
+    /// Print the resolved configuration with the origin of every value, and stop. What one seed would cost goes to standard
+    /// error, as with `host run --dry-run`: metric queries by method and by phase, passes through the network, and about how
+    /// much time and memory.
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the comparison as JSON instead of the table, or with `--dry-run` the configuration and the cost.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -73,6 +80,7 @@ Methods:
 
 Examples:
   host compare --plugin tabular --seeds 8
+  host compare --plugin tabular --seeds 8 --dry-run            what it would cost
   host compare --plugin tabular --metric aucpr --methods threshold,es,metricopt-sgd
   host compare --plugin tabular --seeds 20 --out runs/many    again after Ctrl-C: goes on";
 
@@ -103,6 +111,9 @@ impl Compare {
                 "`observation.max_queries` is set, which a comparison does not keep to",
             )
             .hint("leave it out; it bounds `host run`"));
+        }
+        if self.dry_run {
+            return self.rehearse(&plan, &methods);
         }
         let device = self.device.resolve(&say_line)?;
         let setup = setup(&plan, device, &methods);
@@ -144,6 +155,48 @@ impl Compare {
         }
     }
 
+    /// The resolved configuration, and how to use it again.
+    fn resolved(&self, plan: &Plan<'_>, methods: &[Contender]) -> String {
+        let names: Vec<&str> = methods.iter().map(|method| method.name()).collect();
+        let more = format!("--seeds {} --methods {}", self.seeds, names.join(","));
+        self.what.resolved("compare", plan, &more)
+    }
+
+    /// Says what would be done, and what it would cost.
+    fn rehearse(&self, plan: &Plan<'_>, methods: &[Contender]) -> Result<()> {
+        let device = self.device.resolve(&say_line)?;
+        let threads = threads(self.threads);
+        let side_by_side = side_by_side(device, threads, self.seeds as usize);
+        let wanted = Wanted {
+            plan,
+            past: Past::Nothing,
+            device: self.device,
+            seed: 0,
+            threads: (threads / side_by_side).max(1),
+            comparison: Some(Seeds {
+                methods,
+                count: self.seeds,
+                side_by_side: side_by_side as u64,
+            }),
+        };
+        if self.json {
+            return print(&to_json(&json!({
+                "version": 1,
+                "plugin": plan.plugin.name,
+                "task": plan.task.name,
+                "metric": { "name": plan.metric_entry.name, "options": plan.metric.config() },
+                "seeds": self.seeds,
+                "methods": methods,
+                "config": plan.layers.to_json(),
+                "estimate": wanted.estimate()?,
+            }))?);
+        }
+        // First what is certain; opening the task may take a while, or fail.
+        print(&self.resolved(plan, methods))?;
+        eprintln!("\n{}", wanted.estimate()?.text());
+        Ok(())
+    }
+
     fn compare(
         &self,
         plan: &Plan<'_>,
@@ -153,9 +206,7 @@ impl Compare {
         directory: &ComparisonDirectory,
         mut finished: BTreeMap<u64, SeedResult>,
     ) -> Result<Comparison> {
-        let names: Vec<&str> = methods.iter().map(|method| method.name()).collect();
-        let more = format!("--seeds {} --methods {}", self.seeds, names.join(","));
-        directory.write("config.toml", &self.what.resolved("compare", plan, &more))?;
+        directory.write("config.toml", &self.resolved(plan, methods))?;
         finished.retain(|&seed, _| seed < self.seeds);
         let missing: Vec<u64> = (0..self.seeds)
             .filter(|seed| !finished.contains_key(seed))
@@ -168,11 +219,7 @@ impl Compare {
             ));
         }
         let threads = threads(self.threads);
-        // Seeds on one GPU would only share it, and its memory may hold but one.
-        let side_by_side = match device {
-            Device::Cuda(_) => 1,
-            _ => threads.clamp(1, missing.len().max(1)),
-        };
+        let side_by_side = side_by_side(device, threads, missing.len());
         let work = Work {
             plan,
             methods,
@@ -295,6 +342,14 @@ impl Work<'_> {
             progress: &|_, _, _| (),
         }
         .run(self.methods)
+    }
+}
+
+/// How many seeds are computed at a time: those on one GPU would only share it, and its memory may hold but one.
+fn side_by_side(device: Device, threads: usize, seeds: usize) -> usize {
+    match device {
+        Device::Cuda(_) => 1,
+        _ => threads.clamp(1, seeds.max(1)),
     }
 }
 

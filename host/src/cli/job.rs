@@ -4,6 +4,7 @@ use metricopt_sdk::{Call, DynTask, Result};
 use serde_json::{Map, Value, json};
 use std::time::Instant;
 
+use super::estimate::Wanted;
 use super::opened::Opened;
 use super::plan::Plan;
 use super::progress::Progress;
@@ -36,6 +37,18 @@ pub(super) struct Done {
 }
 
 impl Job<'_> {
+    /// What is to be estimated before it is done.
+    pub(super) fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            plan: self.plan,
+            past: self.reuse.past(),
+            device: self.device,
+            seed: self.seed,
+            threads: self.threads,
+            comparison: None,
+        }
+    }
+
     /// Everything that the answers of network and metric depend on, for the checkpoint.
     pub(super) fn answers(&self) -> Map<String, Value> {
         let plan = self.plan;
@@ -94,6 +107,8 @@ impl Job<'_> {
         }
         let description = opened.task.describe();
         self.reuse.check(description.clone())?;
+        let planned = self.wanted().count(Some(&description)).line();
+        progress.say(&format!("{:<18} {planned}", "plan"));
         directory.identify(identity(plan, self.seed, Some(description)));
         let mut observer = opened.observer(
             plan.metric_label.clone(),

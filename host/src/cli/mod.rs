@@ -8,6 +8,7 @@ mod compare;
 mod completions;
 mod data;
 mod describe;
+mod estimate;
 mod export;
 mod job;
 mod list;

@@ -51,10 +51,13 @@ pub(super) struct Run {
     /// Go on with a run that was interrupted, in the directory of `--out`, to the same result; begin it where there is none.
     #[arg(long, requires = "out")]
     resume: bool,
-    /// Print the resolved configuration with the origin of every value, and stop.
+    /// Print the resolved configuration with the origin of every value, and stop. What the run would cost goes to standard
+    /// error: metric queries and passes through the network by phase, and about how much time and memory, from a few timed
+    /// steps. The task is opened for that; where that takes longer than 20 seconds, as when a large network
+    /// has to be pre-trained, only the queries are known. A network that was pre-trained is kept for the run.
     #[arg(long)]
     dry_run: bool,
-    /// Print the summary, or with `--dry-run` the configuration, as JSON.
+    /// Print the summary, or with `--dry-run` the configuration and the cost, as JSON.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -85,14 +88,6 @@ impl Run {
         }
         let reuse = self.reuse.read(&mut plan, self.seed)?;
         budget::check(&plan.engine, reuse.past())?;
-        if self.dry_run {
-            return print(&if self.json {
-                to_json(&self.resolved_json(&plan))?
-            } else {
-                self.resolved(&plan)
-            });
-        }
-        let progress = Progress::new();
         let job = Job {
             plan: &plan,
             reuse: &reuse,
@@ -100,6 +95,10 @@ impl Run {
             device: self.device,
             threads: threads(self.threads),
         };
+        if self.dry_run {
+            return self.rehearse(&job);
+        }
+        let progress = Progress::new();
         let Some((mut directory, checkpoint)) = self.begin(&job)? else {
             return Ok(());
         };
@@ -171,6 +170,20 @@ impl Run {
         };
         let checkpoint = Checkpoint::create(directory.path(), &run)?;
         Ok(Some((directory, checkpoint)))
+    }
+
+    /// Says what would be done, and what it would cost.
+    fn rehearse(&self, job: &Job<'_>) -> Result<()> {
+        let wanted = job.wanted();
+        if self.json {
+            let mut resolved = self.resolved_json(job.plan);
+            resolved["estimate"] = json!(wanted.estimate()?);
+            return print(&to_json(&resolved)?);
+        }
+        // First what is certain; opening the task may take a while, or fail.
+        print(&self.resolved(job.plan))?;
+        eprintln!("\n{}", wanted.estimate()?.text());
+        Ok(())
     }
 
     /// The resolved configuration, and how to use it again.

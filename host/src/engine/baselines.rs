@@ -54,7 +54,7 @@ impl Baselines<'_> {
         let mut left_out = Vec::new();
         let mut loss_only_path = Vec::new();
         let observed = budget::fine_tuning(&self.config.finetune, 0);
-        let along_loss = self.widths().len() as u64 * observed;
+        let along_loss = widths(self.width).len() as u64 * observed;
         if self.fits("loss-only", along_loss, &mut left_out) {
             meter.restart();
             let (loss_only, path) = self.follow_loss("loss-only", &[&[]], log)?;
@@ -83,7 +83,7 @@ impl Baselines<'_> {
             let (class_weighted, _) = self.follow_loss("class-weighted", &weightings, log)?;
             finished.push(meter.finish("class-weighted", &class_weighted));
         }
-        let es = self.usual_search();
+        let es = usual_search(&self.config.finetune);
         let queries = budget::fine_tuning(&self.config.finetune, budget::step(Some(&es), false));
         if self.config.baselines.es && self.fits("es", queries, &mut left_out) {
             meter.restart();
@@ -113,15 +113,6 @@ impl Baselines<'_> {
             });
         }
         fits
-    }
-
-    /// The factors on the learning rate that the loss is followed with: plain and calibrated.
-    fn widths(&self) -> Vec<f64> {
-        if self.width == 1.0 {
-            vec![1.0]
-        } else {
-            vec![1.0, self.width]
-        }
     }
 
     /// Runs one method from the pre-trained network.
@@ -161,7 +152,7 @@ impl Baselines<'_> {
         let mut best = self.pretrained.clone();
         let mut best_path = Vec::new();
         for class_weights in weightings {
-            for width in self.widths() {
+            for width in widths(self.width) {
                 let mut method = Method {
                     class_weights,
                     ..Method::loss_only(name)
@@ -202,7 +193,7 @@ impl Baselines<'_> {
     pub(super) fn plain_search(&self, log: &mut dyn EventLog) -> Result<Candidate> {
         let es = EsConfig {
             alpha: 1.0,
-            ..self.usual_search()
+            ..usual_search(&self.config.finetune)
         };
         let mut method = Method {
             loss: false,
@@ -212,20 +203,6 @@ impl Baselines<'_> {
         Ok(self
             .run(&mut method, &self.config.finetune, self.width, log)?
             .best)
-    }
-
-    /// The search on the true metric. Where the method itself does not search, an alternative that does still gets its
-    /// usual population.
-    pub(super) fn usual_search(&self) -> EsConfig {
-        let es = &self.config.finetune.es;
-        EsConfig {
-            objective: EsObjective::Metric,
-            pairs: match es.pairs {
-                0 => EsConfig::default().pairs,
-                pairs => pairs,
-            },
-            ..es.clone()
-        }
     }
 
     /// The threshold row, if the scores are binary probabilities.
@@ -251,5 +228,28 @@ impl Baselines<'_> {
             validation: tuned.value,
             ..meter.finish("threshold", self.pretrained)
         }))
+    }
+}
+
+/// The factors on the learning rate that the loss is followed with: plain and calibrated.
+pub(super) fn widths(width: f64) -> Vec<f64> {
+    if width == 1.0 {
+        vec![1.0]
+    } else {
+        vec![1.0, width]
+    }
+}
+
+/// The search on the true metric. Where the method itself does not search, an alternative that does still gets its usual
+/// population.
+pub(super) fn usual_search(config: &FinetuneConfig) -> EsConfig {
+    let es = &config.es;
+    EsConfig {
+        objective: EsObjective::Metric,
+        pairs: match es.pairs {
+            0 => EsConfig::default().pairs,
+            pairs => pairs,
+        },
+        ..es.clone()
     }
 }

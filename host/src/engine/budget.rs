@@ -20,7 +20,7 @@ pub fn fine_tuning(config: &FinetuneConfig, per_step: u64) -> u64 {
 }
 
 /// Queries along trajectories, at most: those that start at `phi_0` share the first.
-fn trajectories(config: &TrajectoryConfig) -> u64 {
+pub(super) fn trajectories(config: &TrajectoryConfig) -> u64 {
     let count = config.count as u64;
     let starts = if config.start_sd > 0.0 {
         1 + count / 2

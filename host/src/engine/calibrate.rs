@@ -12,7 +12,7 @@ use super::vector::norm;
 const SAME: f64 = 1e-3;
 
 /// Widths tried, from wide to narrow: four to a decade.
-const WIDTHS: i32 = 13;
+pub(super) const WIDTHS: i32 = 13;
 
 /// The factor on random starts, learning rates and search distribution, and how it came about.
 #[derive(Clone, Debug, PartialEq)]

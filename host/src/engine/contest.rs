@@ -4,7 +4,7 @@ use metricopt_sdk::{DynMetric, Kind, Result, Split};
 use serde::{Deserialize, Serialize};
 
 use super::acceptance::accept;
-use super::baselines::Baselines;
+use super::baselines::{Baselines, usual_search};
 use super::calibrate::calibrate;
 use super::config::{EngineConfig, FinetuneConfig};
 use super::contender::Contender;
@@ -12,6 +12,7 @@ use super::events::Progress;
 use super::finetune::{Candidate, Method, Outcome};
 use super::footing::Footing;
 use super::groundwork::Groundwork;
+use super::history::{History, Observed};
 use super::meter::{Cost, Meter};
 use super::observe::{Observation, Observer};
 use super::threshold;
@@ -35,6 +36,10 @@ pub struct Entry {
     /// The tuned adapter before the acceptance test, where there is one, and whether it passed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acceptance: Option<Acceptance>,
+    /// The validation metric along the steps, of the best pass where there are several; empty without steps, and in files of
+    /// hosts that did not keep it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<Observed>,
 }
 
 /// The acceptance test of one method.
@@ -136,7 +141,8 @@ impl Contest<'_> {
         for &method in methods {
             self.observer.call.check()?;
             let meter = Meter::start(self.observer, self.clock);
-            let found = match self.one(method, &shared, &mut failed_points)? {
+            let mut history = History::default();
+            let found = match self.one(method, &shared, &mut failed_points, &mut history)? {
                 Ok(found) => found,
                 Err(reason) => {
                     left_out.push(Note {
@@ -148,7 +154,10 @@ impl Contest<'_> {
             };
             let mut cost = meter.cost();
             cost += shared.cost(method);
-            entries.push(self.measure(method, found, cost)?);
+            entries.push(Entry {
+                history: history.best(self.observer.direction),
+                ..self.measure(method, found, cost)?
+            });
         }
         let trained = shared.groundwork.as_ref().and_then(|g| g.trained.as_ref());
         Ok(SeedResult {
@@ -221,6 +230,7 @@ impl Contest<'_> {
         method: Contender,
         shared: &Shared,
         failed_points: &mut Vec<Note>,
+        history: &mut History,
     ) -> Result<std::result::Result<Found, &'static str>> {
         let config = &self.config.finetune;
         let baselines = Baselines {
@@ -259,7 +269,7 @@ impl Contest<'_> {
                     Contender::LossOnValidation => Split::Validation,
                     _ => Split::Train,
                 };
-                let tuned = baselines.tune_loss(method.name(), split, &mut ())?;
+                let tuned = baselines.tune_loss(method.name(), split, history)?;
                 let notes = tuned.failed.into_iter();
                 failed_points.extend(notes.map(|reason| Note { method, reason }));
                 Found {
@@ -279,17 +289,17 @@ impl Contest<'_> {
                     ));
                 }
                 let weightings: Vec<&[f32]> = weightings.iter().map(Vec::as_slice).collect();
-                let (best, _) = baselines.follow_loss(method.name(), &weightings, &mut ())?;
+                let (best, _) = baselines.follow_loss(method.name(), &weightings, history)?;
                 best.into()
             }
-            Contender::Es => baselines.plain_search(&mut ())?.into(),
+            Contender::Es => baselines.plain_search(history)?.into(),
             Contender::GuidedEs => {
-                let es = baselines.usual_search();
+                let es = usual_search(config);
                 let mut guided = Method {
                     search: Some(&es),
                     ..Method::loss_only(method.name())
                 };
-                let guided = baselines.run(&mut guided, config, shared.width, &mut ())?;
+                let guided = baselines.run(&mut guided, config, shared.width, history)?;
                 self.accepted(guided, shared)?
             }
             Contender::BestTrajectory => {
@@ -318,7 +328,7 @@ impl Contest<'_> {
                     searches.then_some(&config.es),
                     shared.folds.as_ref(),
                     self.progress,
-                    &mut (),
+                    history,
                 )?;
                 self.accepted(outcome, shared)?
             }
@@ -377,6 +387,7 @@ impl Contest<'_> {
             seconds: cost.seconds,
             chosen,
             acceptance,
+            history: Vec::new(),
         })
     }
 

@@ -15,7 +15,7 @@ use super::value_function::ValueFunction;
 use super::vector::{add_scaled, dot, norm};
 
 /// Validation rows that each point is measured on.
-const ROWS: usize = 2048;
+pub(super) const ROWS: usize = 2048;
 /// Most adapters of trajectories that the directions are computed from.
 const MAX_POINTS: usize = 2000;
 /// How far the square reaches beyond the ways across it.

@@ -41,7 +41,7 @@ impl fmt::Display for GridPoint {
 }
 
 /// The points: what `host run` tries, which is the configured rate as it is and times the width, and the fixed ones.
-fn grid(config: &FinetuneConfig, width: f64) -> Vec<GridPoint> {
+pub(super) fn grid(config: &FinetuneConfig, width: f64) -> Vec<GridPoint> {
     let rate = config.peak_learning_rate();
     let own = [rate, width * rate].map(|rate| (config.optimizer.unlearnt(), rate));
     let mut points: Vec<GridPoint> = Vec::with_capacity(own.len() + GRID.len());

@@ -13,7 +13,8 @@
 //!    the [`table`](mod@table) honest.
 //!
 //! [`memory`] lets a run that was interrupted go on; [`past`] is what a run takes from an earlier one, and
-//! [`predictions`] what it keeps for a later one; [`budget`] bounds its queries. [`tune`](mod@tune) is the whole run. Vectors are plain `f32` slices: an adapter has some hundreds to some ten
+//! [`predictions`] what it keeps for a later one; [`budget`] bounds its queries, [`cost`] counts them before they are
+//! asked, and [`probe`] says how long they take. [`tune`](mod@tune) is the whole run. Vectors are plain `f32` slices: an adapter has some hundreds to some ten
 //! thousands of components, so that all the engine's own arithmetic is cheap beside one pass through the network, and
 //! the same bits come out whatever the device or the number of threads. Tensors begin at the task.
 
@@ -26,6 +27,7 @@ pub mod class_weights;
 pub mod config;
 pub mod contender;
 pub mod contest;
+pub mod cost;
 mod elu;
 pub mod events;
 pub mod finetune;
@@ -34,6 +36,7 @@ pub mod gaussian_process;
 pub mod groundwork;
 pub mod gru;
 pub mod guided_es;
+pub mod history;
 pub mod landscape;
 pub mod learned_optimizer;
 pub mod loss_grid;
@@ -48,6 +51,7 @@ mod optimizer_practice;
 pub mod optimizer_training;
 pub mod past;
 pub mod predictions;
+pub mod probe;
 pub mod profile;
 pub mod projection;
 pub mod random;

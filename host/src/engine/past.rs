@@ -113,7 +113,8 @@ impl Stored {
         self
     }
 
-    fn pretrained(&self) -> Vec<f32> {
+    /// The adapter of the pre-trained network.
+    pub fn pretrained(&self) -> Vec<f32> {
         vec![0.0; self.trajectories.dimensions]
     }
 
@@ -137,6 +138,14 @@ impl Stored {
         let phi_0 = self.pretrained();
         let mut queries = u64::from(self.value(&phi_0, Part::All).is_none())
             + u64::from(self.observation(&phi_0, accept_folds).is_none());
+        queries += self.along(folds);
+        // With other observations another point may be the best.
+        queries + u64::from(queries > 0)
+    }
+
+    /// Queries along the trajectories with so many folds: none for values that were stored.
+    pub fn along(&self, folds: usize) -> u64 {
+        let mut queries = 0;
         let trajectories = &self.trajectories;
         for &t in &trajectories.observed {
             let points = (0..trajectories.count()).map(|k| trajectories.point(k, t));
@@ -153,8 +162,7 @@ impl Stored {
                 queries += distinct.len() as u64;
             }
         }
-        // With other observations another point may be the best.
-        queries + u64::from(queries > 0)
+        queries
     }
 
     /// Refuses folds for which neither values nor predictions are there: the network would have to be asked.

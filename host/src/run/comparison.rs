@@ -389,6 +389,7 @@ mod tests {
                         seconds: 0.5,
                         chosen: None,
                         acceptance: None,
+                        history: Vec::new(),
                     })
                     .collect(),
                 left_out: Vec::new(),

@@ -32,4 +32,5 @@ pub use identity::{Identity, TaskDescription};
 pub use optimizer_file::OptimizerFile;
 pub use stored::{StoredRun, StoredValueFunction};
 pub use summary::{MetricSummary, Reused, Summary};
+pub(crate) use text_table::align;
 pub use weights::weights_file;

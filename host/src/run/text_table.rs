@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 /// Aligns the columns, the first to the left and the others to the right, with a rule below the first row. Every line
 /// ends with a newline.
-pub(super) fn align<const N: usize>(rows: &[[String; N]]) -> String {
+pub(crate) fn align<const N: usize>(rows: &[[String; N]]) -> String {
     let width = |cell: &String| cell.chars().count();
     let widths: [usize; N] = std::array::from_fn(|column| {
         rows.iter()

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// An engine that takes a second.
-const ENGINE: [&str; 18] = [
+pub(crate) const ENGINE: [&str; 18] = [
     "observation.folds=2",
     "calibration.rows=64",
     "calibration.probes=2",
@@ -33,7 +33,7 @@ const ENGINE: [&str; 18] = [
 ];
 
 /// Few digits and a network that has hardly been trained.
-const DIGITS: [&str; 4] = [
+pub(crate) const DIGITS: [&str; 4] = [
     "task.split.train_images=300",
     "task.split.validation_images=150",
     "task.split.test_images=150",

@@ -88,6 +88,33 @@ fn a_comparison_leaves_a_page_with_its_numbers() {
     let seeds = pictures[2].split("</svg>").next().unwrap();
     assert_eq!(count(seeds, " dot"), 36);
     assert_eq!(count(differences, "<tr><th scope=\"row\">"), 36);
+    // All but three take steps; five of them, observed once, at the end.
+    let progress = section(&page, "progress");
+    assert_eq!(count(progress, "role=\"img\""), 2);
+    for method in methods {
+        let name = method["method"].as_str().unwrap();
+        let values: Vec<f64> = (0..3)
+            .filter_map(|seed| {
+                let entries = found["seeds"][seed]["entries"].as_array().unwrap();
+                let entry = entries
+                    .iter()
+                    .find(|entry| entry["method"] == name)
+                    .unwrap();
+                let seen = entry.get("history")?.as_array().unwrap();
+                assert_eq!((seen.len(), &seen[0]["step"]), (1, &5.into()), "{name}");
+                seen[0]["validation"].as_f64()
+            })
+            .collect();
+        let row = format!("<tr><th scope=\"row\">{name}</th><td>5</td><td>");
+        let stays = ["pretrained", "threshold", "best-trajectory"].contains(&name);
+        assert_eq!(values.len(), if stays { 0 } else { 3 }, "{name}");
+        assert_eq!(count(progress, &row), usize::from(!stays), "{name}");
+        if let Some(shown) = progress.split(&row).nth(1) {
+            let shown: f64 = shown.split('<').next().unwrap().parse().unwrap();
+            let mean = values.iter().sum::<f64>() / 3.0;
+            assert!((shown - mean).abs() < 1e-3, "{name}: {shown} and {mean}");
+        }
+    }
     let cost = section(&page, "cost");
     assert_eq!(count(cost, "role=\"img\""), 2);
     assert!(cost.contains("<title>pretrained: "));
@@ -115,6 +142,35 @@ fn the_page_is_made_again_from_the_json_alone() {
     // It is part of the comparison, which goes on as before.
     succeeds(place.compare("out", &["--seeds", "2", "--methods", "threshold"]));
     assert_sound(&page(&place, FILE));
+}
+
+#[test]
+fn seeds_without_values_on_the_way_still_load_and_have_a_page() {
+    let place = Place::new();
+    let arguments = ["--seeds", "2", "--methods", "es"];
+    succeeds(place.compare("out", &arguments));
+    let first = section(&page(&place, FILE), "progress").to_owned();
+    assert!(first.contains("<svg") && !first.contains("Left out"));
+    // As hosts wrote them that did not keep any.
+    let path = place.path("out/seed-1.json");
+    let mut seed: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    for entry in seed["entries"].as_array_mut().unwrap() {
+        entry.as_object_mut().unwrap().remove("history");
+    }
+    fs::write(&path, seed.to_string()).unwrap();
+    let said = place
+        .compare("out", &arguments)
+        .assert()
+        .success()
+        .get_output()
+        .clone();
+    let said = String::from_utf8(said.stderr).unwrap();
+    assert!(said.contains("2 of 2 seeds are already there"), "{said}");
+    let page = page(&place, FILE);
+    assert_sound(&page);
+    assert!(
+        section(&page, "progress").contains("Left out: not every seed tells of values on the way")
+    );
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod data;
 mod detection;
 mod determinism;
 mod device;
+mod estimate;
 mod exec_metric;
 mod export;
 mod interruption;

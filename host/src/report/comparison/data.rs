@@ -120,6 +120,18 @@ pub struct Entry {
     pub test: f64,
     /// What validation chose.
     pub chosen: Option<String>,
+    /// The validation metric along the steps; files of older hosts have none.
+    #[serde(default)]
+    pub history: Vec<Observed>,
+}
+
+/// The validation metric after so many steps.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Observed {
+    /// Steps done.
+    pub step: f64,
+    /// Natural value.
+    pub validation: f64,
 }
 
 impl Seed {

@@ -3,6 +3,7 @@
 mod data;
 mod figures;
 mod page;
+mod progress;
 
 use metricopt_sdk::Result;
 use std::path::Path;

@@ -6,10 +6,15 @@ use super::super::html::{escape, number, signed};
 use super::super::page::{document, sentence};
 use super::data::Comparison;
 use super::figures;
+use super::progress;
 
 /// The page.
 pub(super) fn page(comparison: &Comparison) -> String {
-    let figures = [figures::differences(comparison), figures::cost(comparison)];
+    let figures = [
+        figures::differences(comparison),
+        progress::progress(comparison),
+        figures::cost(comparison),
+    ];
     let mut body = format!(
         "<section id=\"result\" aria-labelledby=\"result-title\"><h2 id=\"result-title\">Result</h2><p class=\"verdict {}\">{}</p>{}{}</section>",
         if comparison.verdict.starts_with("clearly better") {
