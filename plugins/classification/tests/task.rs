@@ -313,7 +313,7 @@ fn facts_name_data_network_and_rare_classes() {
     );
     assert_eq!(
         fact("network"),
-        "resnet8, 7 of 7 FiLM sites, trained here, 2 epochs"
+        "resnet8, 7 of 7 FiLM sites, trained here, 2 epochs, f32"
     );
 }
 
