@@ -58,6 +58,20 @@ impl<'a> Film<'a> {
         self.sites
     }
 
+    /// Number of candidates `P`.
+    ///
+    /// # Errors
+    ///
+    /// If this is one adapter and no population.
+    pub(crate) fn population(&self) -> Result<i64> {
+        match self.at(0)?.0.size().as_slice() {
+            &[candidates, _] if candidates > 0 => Ok(candidates),
+            _ => Err(Error::data(
+                "a population of adapters has the shape [P, D], not [D]",
+            )),
+        }
+    }
+
     /// `scale - 1` and `shift` of a site, `[channels]` or `[P, channels]`.
     ///
     /// # Errors

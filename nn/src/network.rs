@@ -57,14 +57,29 @@ pub trait Network: Send + Sync {
     /// Those of [`logits`](Self::logits).
     fn maps(&self, film: &Film<'_>, stem: &Tensor) -> Result<Vec<Tensor>>;
 
-    /// Logits `[P, N, classes]` of a population in one batched pass: `film` is cut from adapters `[P, D]`.
+    /// Logits `[P, N, classes]` of a population in one batched pass: `film` is cut from adapters `[P, D]`, and `stems`
+    /// `[P * N, ..]` has `N` images of each candidate, one candidate after the other.
     ///
     /// For devices that need large batches; on the CPU a pass for each candidate is faster.
     ///
     /// # Errors
     ///
-    /// Those of [`logits`](Self::logits).
-    fn population_logits(&self, film: &Film<'_>, stem: &Tensor) -> Result<Tensor>;
+    /// Those of [`logits`](Self::logits), or if the images cannot be shared out among the candidates.
+    fn logits_of_each(&self, film: &Film<'_>, stems: &Tensor) -> Result<Tensor>;
+
+    /// The same where all candidates share the images of one `stem` `[N, ..]`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`logits_of_each`](Self::logits_of_each).
+    fn population_logits(&self, film: &Film<'_>, stem: &Tensor) -> Result<Tensor> {
+        let candidates = film.population()?;
+        let mut repeats = vec![1; stem.dim()];
+        if let Some(first) = repeats.first_mut() {
+            *first = candidates;
+        }
+        self.logits_of_each(film, &stem.f_repeat(&repeats)?)
+    }
 
     /// Logits `[N, classes]` without FiLM: the network as it was loaded.
     ///
@@ -202,16 +217,11 @@ impl Network for Frozen {
         self.stages(&pass, stem)?.iter().map(exact).collect()
     }
 
-    fn population_logits(&self, film: &Film<'_>, stem: &Tensor) -> Result<Tensor> {
+    fn logits_of_each(&self, film: &Film<'_>, stems: &Tensor) -> Result<Tensor> {
         self.check(film)?;
-        let &[candidates, _] = film.at(0)?.0.size().as_slice() else {
-            return Err(Error::data(
-                "a population of adapters has the shape [P, D], not [D]",
-            ));
-        };
-        let images = stem.size()[0];
-        let repeated = stem.f_repeat([candidates, 1, 1, 1])?;
-        let logits = self.classified(Mode::Population(film), &repeated)?;
+        let candidates = film.population()?;
+        let logits = self.classified(Mode::Population(film), stems)?;
+        let images = logits.size().first().map_or(0, |rows| rows / candidates);
         Ok(logits.f_view([candidates, images, -1])?)
     }
 

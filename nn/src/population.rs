@@ -4,7 +4,7 @@
 //! block runs on one thread (libtorch must be set to one thread an operation). So the bits of all results are the same
 //! for any number of threads.
 
-use metricopt_sdk::tch::{Tensor, no_grad};
+use metricopt_sdk::tch::{Kind, Tensor, no_grad, with_grad};
 use metricopt_sdk::{Call, DeviceMemory, Error, Gradients, Result, autograd};
 use rayon::{ThreadPool, prelude::*};
 use std::ops::Range;
@@ -163,5 +163,62 @@ pub fn gradients(
     Ok(Gradients {
         losses,
         gradients: Tensor::f_stack(&sums, 0)?,
+    })
+}
+
+/// As [`gradients`], the candidates side by side in one pass and one way back, as many as fit into the memory of a GPU; one image
+/// takes `values` numbers in front of the first site, and autograd keeps about as many for each site.
+///
+/// # Errors
+///
+/// As those of [`gradients`].
+pub fn gradients_in_one_pass(
+    network: &dyn Network,
+    phis: &Tensor,
+    images: usize,
+    (memory, values): (&DeviceMemory, usize),
+    stem: &dyn Fn(usize, Range<usize>) -> Result<Tensor>,
+    loss: &BlockLoss<'_>,
+    call: &Call<'_>,
+) -> Result<Gradients> {
+    if images == 0 {
+        return Err(Error::data("there are no images to take the loss of"));
+    }
+    let population = phis.size().first().map_or(0, |&count| count as usize);
+    let values_a_candidate = images * values * network.sites().len();
+    let parts = memory.each(population, values_a_candidate, |candidates| {
+        call.check()?;
+        let stems: Result<Vec<Tensor>> = candidates
+            .clone()
+            .map(|candidate| no_grad(|| stem(candidate, 0..images)))
+            .collect();
+        let stems = Tensor::f_cat(&stems?, 0)?;
+        let (start, count) = (candidates.start as i64, candidates.len() as i64);
+        let phis = phis.f_narrow(0, start, count)?.f_detach_copy()?;
+        let phis = phis.f_set_requires_grad(true)?;
+        let losses = with_grad(|| -> Result<Tensor> {
+            let logits = network.logits_of_each(&Film::of(&phis, network.sites())?, &stems)?;
+            let losses: Result<Vec<Tensor>> = candidates
+                .zip(logits.f_unbind(0)?)
+                .map(|(candidate, logits)| loss(candidate, 0..images, &logits))
+                .collect();
+            Ok(Tensor::f_stack(&losses?, 0)?)
+        })?;
+        // No candidate enters the loss of another: the slope of the sum is that of each.
+        let sum = with_grad(|| losses.f_sum(Kind::Float))?;
+        let slopes = Tensor::f_run_backward(&[&sum], &[&phis], false, false)?;
+        Ok((
+            Vec::<f64>::try_from(losses.f_to_kind(Kind::Double)?)?,
+            slopes,
+        ))
+    })?;
+    let (losses, slopes): (Vec<Vec<f64>>, Vec<Vec<Tensor>>) = parts.into_iter().unzip();
+    let losses = losses.concat();
+    if let Some(loss) = losses.iter().find(|loss| !loss.is_finite()) {
+        return Err(Error::failed(format!("the surrogate loss is {loss}")));
+    }
+    Ok(Gradients {
+        losses,
+        gradients: Tensor::f_cat(&slopes.into_iter().flatten().collect::<Vec<_>>(), 0)?,
     })
 }

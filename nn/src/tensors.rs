@@ -1,24 +1,19 @@
 //! Small helpers for tensors.
 
-use metricopt_sdk::Result;
 use metricopt_sdk::tch::{Device, Tensor};
-use std::sync::Mutex;
+use metricopt_sdk::{Result, SharedTensor};
 
-/// Tensors that nobody writes, shared between threads: the lock is held only to add one to each reference count.
-pub(crate) struct Shared(Mutex<Vec<Tensor>>);
+/// Tensors that nobody writes, shared between threads.
+pub(crate) struct Shared(Vec<SharedTensor>);
 
 impl Shared {
     pub(crate) fn new(tensors: Vec<Tensor>) -> Self {
-        Self(Mutex::new(tensors))
+        Self(tensors.into_iter().map(SharedTensor::new).collect())
     }
 
     /// The same tensors, for the calling thread.
     pub(crate) fn get(&self) -> Vec<Tensor> {
-        let guard = self
-            .0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        guard.iter().map(Tensor::shallow_clone).collect()
+        self.0.iter().map(SharedTensor::get).collect()
     }
 }
 

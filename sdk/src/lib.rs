@@ -71,6 +71,8 @@ pub mod predictions;
 mod registration;
 mod rows;
 #[cfg(feature = "torch")]
+mod shared_tensor;
+#[cfg(feature = "torch")]
 mod task;
 pub mod testkit;
 mod view;
@@ -90,6 +92,8 @@ pub use predictions::{
 };
 pub use registration::{Make, Registration, registrations};
 pub use rows::{Batch, Part, Rows, Split};
+#[cfg(feature = "torch")]
+pub use shared_tensor::SharedTensor;
 #[cfg(feature = "torch")]
 pub use task::{
     Context, Description, DynTask, Emit, Gradients, Site, Task, TaskEntry, autograd, boxed,

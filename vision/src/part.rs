@@ -4,9 +4,9 @@ use metricopt_data::{Augmentation, Images};
 use metricopt_nn::Network;
 use metricopt_sdk::tch::{Device, Tensor, no_grad};
 use metricopt_sdk::{Call, Result};
-use rayon::prelude::*;
 
 use crate::pixels::Pixels;
+use crate::stems::Stems;
 
 /// Values in front of the first FiLM site that a block of images should not exceed: 4 MB, so that what a thread works on
 /// stays in cache.
@@ -69,8 +69,8 @@ impl Entrance {
 /// One split.
 pub struct Part {
     images: Images,
-    /// Activations in front of the first FiLM site, row-major `[N, height, width, channels]`, where they are kept.
-    stems: Option<Vec<f32>>,
+    /// Activations in front of the first FiLM site, where they are kept.
+    stems: Option<Stems>,
 }
 
 impl Part {
@@ -105,16 +105,15 @@ impl Part {
         pool: &rayon::ThreadPool,
         call: &Call<'_>,
     ) -> Result<()> {
-        let rows: Vec<u32> = (0..self.images.len() as u32).collect();
-        let of_block = |rows: &[u32]| -> Result<Vec<f32>> {
-            call.check()?;
-            let stem = no_grad(|| self.stem(entrance, rows))?;
-            let inner = stem.f_permute([0, 2, 3, 1])?.f_to_device(Device::Cpu)?;
-            Ok(Vec::try_from(inner.f_contiguous()?.f_reshape([-1])?)?)
-        };
-        let blocks: Result<Vec<Vec<f32>>> =
-            pool.install(|| rows.par_chunks(entrance.block()).map(of_block).collect());
-        self.stems = Some(blocks?.concat());
+        let stems = Stems::keep(
+            self.images.len(),
+            entrance.block(),
+            (entrance.stem, entrance.device),
+            &|rows| self.stem(entrance, rows),
+            pool,
+            call,
+        )?;
+        self.stems = Some(stems);
         Ok(())
     }
 
@@ -124,29 +123,10 @@ impl Part {
     ///
     /// Those of libtorch, or if there is no image of a row.
     pub fn stem(&self, entrance: &Entrance, rows: &[u32]) -> Result<Tensor> {
-        let Some(stems) = &self.stems else {
-            return entrance.stem_of(&self.images.gather(rows)?.pixels);
-        };
-        let values = entrance.stem_values();
-        let contiguous = rows.windows(2).all(|pair| pair[1] == pair[0] + 1);
-        let tensor = match rows.first() {
-            Some(&first) if contiguous => {
-                let first = first as usize * values;
-                Tensor::f_from_slice(&stems[first..first + rows.len() * values])?
-            }
-            _ => {
-                let mut gathered = Vec::with_capacity(rows.len() * values);
-                for &row in rows {
-                    gathered.extend_from_slice(&stems[row as usize * values..][..values]);
-                }
-                Tensor::f_from_slice(&gathered)?
-            }
-        };
-        let [channels, height, width] = entrance.stem.map(|extent| extent as i64);
-        Ok(tensor
-            .f_view([rows.len() as i64, height, width, channels])?
-            .f_permute([0, 3, 1, 2])?
-            .f_to_device(entrance.device)?)
+        match &self.stems {
+            Some(stems) => stems.rows(rows),
+            None => entrance.stem_of(&self.images.gather(rows)?.pixels),
+        }
     }
 
     /// The same of images that are changed at random: the change of the image at place `first + i` of a minibatch follows

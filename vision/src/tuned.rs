@@ -2,7 +2,7 @@
 
 use metricopt_data::Augmentation;
 use metricopt_nn::Film;
-use metricopt_nn::population::{self, Blocks};
+use metricopt_nn::population::{self, BlockLoss, Blocks};
 use metricopt_sdk::tch::{Device, Tensor};
 use metricopt_sdk::{Call, DeviceMemory, Gradients, NamedTensor, Result, Split};
 use std::ops::Range;
@@ -126,17 +126,49 @@ impl Tuned {
         population::logits(network, &whole, blocks, &stem, &self.pool, call)
     }
 
-    /// Losses and gradients of all adapters from those of consecutive groups of them, with respect to the tuned sites.
+    /// Losses and gradients at adapters `[P, D]`, each with a minibatch of its own: of `images[p]` images, whose `stem` and `loss`
+    /// are asked for by adapter and range. On the CPU minibatches are cut into ranges of `block` images; a GPU takes as many of
+    /// them as fit, whole and in one pass.
     ///
     /// # Errors
     ///
-    /// Those of libtorch.
-    pub fn join(&self, groups: &[Gradients]) -> Result<Gradients> {
-        let gradients: Vec<&Tensor> = groups.iter().map(|group| &group.gradients).collect();
-        let losses = groups.iter().flat_map(|group| &group.losses);
+    /// Those of the functions and of libtorch, or that the user asked to stop.
+    pub fn gradients(
+        &self,
+        phis: &Tensor,
+        images: &[usize],
+        block: usize,
+        stem: &(dyn Fn(usize, Range<usize>) -> Result<Tensor> + Sync),
+        loss: &BlockLoss<'_>,
+        call: &Call<'_>,
+    ) -> Result<Gradients> {
+        let network = self.entrance.network.as_ref();
+        let whole = self.sites.whole(phis)?;
+        let (mut losses, mut gradients) = (Vec::with_capacity(images.len()), Vec::new());
+        // Adapters whose minibatches have one size go side by side.
+        for same in images.chunk_by(|a, b| a == b) {
+            let (first, images) = (losses.len(), same[0]);
+            let phis = whole.f_narrow(0, first as i64, same.len() as i64)?;
+            let stem = |index: usize, range: Range<usize>| stem(first + index, range);
+            let loss = |index: usize, range: Range<usize>, logits: &Tensor| {
+                loss(first + index, range, logits)
+            };
+            let found = if self.entrance.device == Device::Cpu {
+                let size = block;
+                let blocks = Blocks { images, size };
+                population::gradients(network, &phis, blocks, &stem, &loss, &self.pool, call)?
+            } else {
+                let memory = (&self.memory, self.entrance.stem_values());
+                population::gradients_in_one_pass(
+                    network, &phis, images, memory, &stem, &loss, call,
+                )?
+            };
+            losses.extend(found.losses);
+            gradients.push(found.gradients);
+        }
         Ok(Gradients {
             gradients: self.sites.own(&Tensor::f_cat(&gradients, 0)?)?,
-            losses: losses.copied().collect(),
+            losses,
         })
     }
 

@@ -99,6 +99,49 @@ fn one_pass_of_all_candidates_is_cut_to_what_fits() {
     assert_eq!(asked.take().len(), 5);
 }
 
+/// Also where the device takes two of the three candidates at a time.
+#[test]
+fn gradients_of_all_candidates_in_one_pass_are_those_of_each() {
+    let (network, phis, images) = scene();
+    let images = images.lock().unwrap();
+    let whole = network.stem(&images).unwrap();
+    // The images of candidate `i` are the same, turned by `i`, so that each has its own.
+    let stem = |candidate: usize, _: Range<usize>| Ok(whole.roll([candidate as i64], [0]));
+    let loss = |candidate: usize, _: Range<usize>, logits: &Tensor| {
+        Ok((logits.square() * (candidate as f64 + 1.0)).mean(Kind::Float))
+    };
+    let sites = network.sites().len();
+    for fits in [1, 2, 3] {
+        let memory = (&DeviceMemory::new(fits * 10 * sites), 1);
+        let found =
+            population::gradients_in_one_pass(&*network, &phis, 10, memory, &stem, &loss, &call(1))
+                .unwrap();
+        assert_eq!(found.gradients.size(), phis.size());
+        for candidate in 0..3 {
+            let (expected, gradient) = autograd(&phis.get(candidate as i64), |phi| {
+                let film = Film::of(phi, network.sites())?;
+                let logits = network.logits(&film, &stem(candidate, 0..10)?)?;
+                loss(candidate, 0..10, &logits)
+            })
+            .unwrap();
+            let off = (found.losses[candidate] - expected).abs();
+            assert!(off <= 1e-5 * expected, "{fits}: {off}");
+            let distance = distance(&found.gradients.get(candidate as i64), &gradient);
+            assert!(distance <= 1e-4, "{fits}: {distance}");
+        }
+    }
+    let memory = (&DeviceMemory::new(1), 1);
+    let none = |images| {
+        population::gradients_in_one_pass(&*network, &phis, images, memory, &stem, &loss, &call(1))
+    };
+    assert!(none(0).unwrap_err().to_string().contains("no images"));
+    let endless = |_: usize, _: Range<usize>, logits: &Tensor| Ok(logits.sum(Kind::Float) / 0.0);
+    let error =
+        population::gradients_in_one_pass(&*network, &phis, 10, memory, &stem, &endless, &call(1))
+            .unwrap_err();
+    assert!(error.to_string().contains("surrogate loss"), "{error}");
+}
+
 #[test]
 fn gradients_of_blocks_add_up_to_that_of_all_images() {
     let (network, phis, images) = scene();

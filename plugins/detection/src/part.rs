@@ -5,7 +5,7 @@ use metricopt_nn::detector::matching::Role;
 use metricopt_nn::detector::{Anchors, Detector};
 use metricopt_sdk::tch::{Device, Tensor, no_grad};
 use metricopt_sdk::{Call, Error, Result};
-use rayon::prelude::*;
+use metricopt_vision::Stems;
 
 use crate::pixels::Pixels;
 use crate::truth;
@@ -59,8 +59,8 @@ pub(crate) struct Part {
     scenes: Scenes,
     /// Of each image, what each anchor should say.
     roles: Vec<Vec<Role>>,
-    /// Activations in front of the first FiLM site, row-major `[N, height, width, channels]`, where they are kept.
-    stems: Option<Vec<f32>>,
+    /// Activations in front of the first FiLM site, where they are kept.
+    stems: Option<Stems>,
 }
 
 impl Part {
@@ -107,16 +107,15 @@ impl Part {
             return Ok(());
         };
         *left = rest;
-        let rows: Vec<u32> = (0..self.len() as u32).collect();
-        let of_block = |rows: &[u32]| -> Result<Vec<f32>> {
-            call.check()?;
-            let stem = no_grad(|| self.stem(entrance, rows))?;
-            let inner = stem.f_permute([0, 2, 3, 1])?.f_to_device(Device::Cpu)?;
-            Ok(Vec::try_from(inner.f_contiguous()?.f_reshape([-1])?)?)
-        };
-        let blocks: Result<Vec<Vec<f32>>> =
-            pool.install(|| rows.par_chunks(entrance.block()).map(of_block).collect());
-        self.stems = Some(blocks?.concat());
+        let stems = Stems::keep(
+            self.len(),
+            entrance.block(),
+            (entrance.stem, entrance.device),
+            &|rows| self.stem(entrance, rows),
+            pool,
+            call,
+        )?;
+        self.stems = Some(stems);
         Ok(())
     }
 
@@ -126,22 +125,14 @@ impl Part {
     ///
     /// Those of libtorch, or if there is no image of a row.
     pub(crate) fn stem(&self, entrance: &Entrance, rows: &[u32]) -> Result<Tensor> {
-        let Some(stems) = &self.stems else {
-            let bytes = gather(&self.scenes, rows)?;
-            let images = entrance.pixels.tensor(&bytes)?;
-            let images = images.f_to_device(entrance.device)?;
-            return entrance.detector.stem(&images);
-        };
-        let values = entrance.stem_values();
-        let mut gathered = Vec::with_capacity(rows.len() * values);
-        for &row in rows {
-            gathered.extend_from_slice(&stems[row as usize * values..][..values]);
+        if let Some(stems) = &self.stems {
+            return stems.rows(rows);
         }
-        let [channels, height, width] = entrance.stem.map(|extent| extent as i64);
-        Ok(Tensor::f_from_slice(&gathered)?
-            .f_view([rows.len() as i64, height, width, channels])?
-            .f_permute([0, 3, 1, 2])?
-            .f_to_device(entrance.device)?)
+        let bytes = gather(&self.scenes, rows)?;
+        let images = entrance.pixels.tensor(&bytes)?;
+        entrance
+            .detector
+            .stem(&images.f_to_device(entrance.device)?)
     }
 }
 

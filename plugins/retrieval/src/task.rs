@@ -1,7 +1,6 @@
 //! The task: images of disjoint classes and an embedding network.
 
 use metricopt_data::{Images, Opening, Splits, disjoint};
-use metricopt_nn::population::{self, Blocks};
 use metricopt_nn::{Weights, build};
 use metricopt_sdk::prelude::*;
 use metricopt_sdk::tch::{Device, Kind as Dtype, Tensor};
@@ -171,26 +170,15 @@ impl Task for Retrieval {
             .iter()
             .map(|batch| Minibatch::new(self, batch))
             .collect();
-        let whole = self.model.sites.whole(phis)?;
-        let mut parts = Vec::with_capacity(batches.len());
-        let mut at = 0;
-        for same in minibatches.chunk_by(|a, b| a.rows.len() == b.rows.len()) {
-            let images = same[0].rows.len();
-            parts.push(population::gradients(
-                self.model.entrance.network.as_ref(),
-                &whole.f_narrow(0, at, same.len() as i64)?,
-                Blocks {
-                    images,
-                    size: images,
-                },
-                &|index, _| same[index].stem(),
-                &|index, _, embeddings| same[index].loss(embeddings),
-                &self.model.pool,
-                call,
-            )?);
-            at += same.len() as i64;
-        }
-        self.model.join(&parts)
+        let images = minibatches.iter().map(|minibatch| minibatch.rows.len());
+        self.model.gradients(
+            phis,
+            &images.collect::<Vec<_>>(),
+            usize::MAX,
+            &|index, _| minibatches[index].stem(),
+            &|index, _, embeddings| minibatches[index].loss(embeddings),
+            call,
+        )
     }
 
     /// All units, or a fold of them, search the whole split; a sample is some classes that search themselves.

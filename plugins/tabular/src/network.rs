@@ -1,8 +1,7 @@
 //! The network: a multilayer perceptron with one logit and a FiLM site before every hidden activation.
 
 use metricopt_sdk::tch::Tensor;
-use metricopt_sdk::{Result, Site};
-use std::sync::Mutex;
+use metricopt_sdk::{Result, SharedTensor, Site};
 
 /// One fully connected layer.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,39 +43,22 @@ impl Network {
     }
 }
 
-/// A tensor that nobody writes, shared between threads: the lock is held only to add one to its reference count.
-pub(crate) struct Frozen(Mutex<Tensor>);
-
-impl Frozen {
-    pub(crate) fn new(tensor: Tensor) -> Self {
-        Self(Mutex::new(tensor))
-    }
-
-    pub(crate) fn get(&self) -> Tensor {
-        let guard = self
-            .0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        guard.shallow_clone()
-    }
-}
-
 /// The layers behind the first as tensors on the task's device, for gradients and for evaluation on a GPU.
 pub(crate) struct TensorNetwork {
-    hidden: Vec<(Frozen, Frozen)>,
-    output: (Frozen, Frozen),
+    hidden: Vec<(SharedTensor, SharedTensor)>,
+    output: (SharedTensor, SharedTensor),
     widths: Vec<i64>,
 }
 
 impl TensorNetwork {
     pub(crate) fn new(network: &Network, device: metricopt_sdk::tch::Device) -> Result<Self> {
-        let tensors = |layer: &Layer| -> Result<(Frozen, Frozen)> {
+        let tensors = |layer: &Layer| -> Result<(SharedTensor, SharedTensor)> {
             let matrix = Tensor::f_from_slice(&layer.matrix)?
                 .f_view([layer.inputs as i64, layer.outputs as i64])?;
             let bias = Tensor::f_from_slice(&layer.bias)?;
             Ok((
-                Frozen::new(matrix.f_to_device(device)?),
-                Frozen::new(bias.f_to_device(device)?),
+                SharedTensor::new(matrix.f_to_device(device)?),
+                SharedTensor::new(bias.f_to_device(device)?),
             ))
         };
         let hidden: Result<Vec<_>> = network.hidden().iter().skip(1).map(tensors).collect();
@@ -92,20 +74,26 @@ impl TensorNetwork {
         })
     }
 
-    /// Logits `[N]` at one adapter `[D]`, from the pre-activations of the first hidden layer `[N, channels]`.
+    /// Logits `[N]` at one adapter `[D]`, from the pre-activations of the first hidden layer `[N, channels]`; or `[P, N]` at a
+    /// population of adapters `[P, D]`, in one pass.
     pub(crate) fn logits(&self, phi: &Tensor, first: &Tensor) -> Result<Tensor> {
+        // One row for all samples: `[1, D]`, or `[P, 1, D]`.
+        let phi = phi.f_unsqueeze(-2)?;
         let mut offset = 0;
         let mut film = |z: &Tensor, width: i64| -> Result<Tensor> {
-            let scale = phi.f_narrow(0, offset, width)?.f_add_scalar(1.0)?;
-            let shift = phi.f_narrow(0, offset + width, width)?;
+            let scale = phi.f_narrow(-1, offset, width)?.f_add_scalar(1.0)?;
+            let shift = phi.f_narrow(-1, offset + width, width)?;
             offset += 2 * width;
             Ok(shift.f_addcmul(z, &scale)?.f_relu()?)
         };
+        let linear =
+            |(matrix, bias): &(SharedTensor, SharedTensor), a: &Tensor| -> Result<Tensor> {
+                Ok(a.f_linear(&matrix.get().f_transpose(0, 1)?, Some(&bias.get()))?)
+            };
         let mut a = film(first, self.widths[0])?;
-        for ((matrix, bias), &width) in self.hidden.iter().zip(&self.widths[1..]) {
-            a = film(&bias.get().f_addmm(&a, &matrix.get())?, width)?;
+        for (layer, &width) in self.hidden.iter().zip(&self.widths[1..]) {
+            a = film(&linear(layer, &a)?, width)?;
         }
-        let (matrix, bias) = &self.output;
-        Ok(bias.get().f_addmm(&a, &matrix.get())?.f_squeeze_dim(1)?)
+        Ok(linear(&self.output, &a)?.f_squeeze_dim(-1)?)
     }
 }

@@ -1,15 +1,15 @@
 //! The task: tables with a binary label and a multilayer perceptron.
 
-use metricopt_sdk::DeviceMemory;
 use metricopt_sdk::prelude::*;
-use metricopt_sdk::tch::{Device, Kind as Dtype, Tensor, no_grad};
+use metricopt_sdk::tch::{Device, Tensor, no_grad};
+use metricopt_sdk::{DeviceMemory, SharedTensor};
 use rayon::prelude::*;
 
 use crate::cache;
 use crate::data::{self, Corruption, Scaling, Shares, Source, Splits, Table};
 use crate::film::{BLOCK, FirstLayer, Scratch, score_block};
 use crate::fold::folded;
-use crate::network::{Frozen, Network, TensorNetwork};
+use crate::network::{Network, TensorNetwork};
 use crate::pretrain::{Pretraining, cross_entropy, row_weights, train};
 
 /// Most values of an intermediate tensor on a GPU, to begin with: 256 MB.
@@ -68,9 +68,9 @@ pub struct Tabular {
 struct SplitData {
     labels: Vec<i64>,
     /// Labels f32 `[N]` on the device.
-    targets: Frozen,
+    targets: SharedTensor,
     /// `[N, channels]` on the device, for gradients.
-    first: Frozen,
+    first: SharedTensor,
     /// `[channels, N]` in memory, for populations on the CPU.
     blocks: FirstLayer,
 }
@@ -86,8 +86,8 @@ impl SplitData {
             .f_contiguous()?;
         Ok(Self {
             labels: table.labels.clone(),
-            targets: Frozen::new(Tensor::f_from_slice(&targets)?.f_to_device(device)?),
-            first: Frozen::new(first.f_to_device(device)?),
+            targets: SharedTensor::new(Tensor::f_from_slice(&targets)?.f_to_device(device)?),
+            first: SharedTensor::new(first.f_to_device(device)?),
             blocks,
         })
     }
@@ -203,10 +203,10 @@ impl Task for Tabular {
         batches: &[Batch<'_>],
         call: &Call<'_>,
     ) -> Result<Gradients> {
-        let phis: Vec<Frozen> = (0..batches.len() as i64)
-            .map(|index| Ok(Frozen::new(phis.f_get(index)?)))
+        let phis: Vec<SharedTensor> = (0..batches.len() as i64)
+            .map(|index| Ok(SharedTensor::new(phis.f_get(index)?)))
             .collect::<Result<_>>()?;
-        let one = |(phi, batch): (&Frozen, &Batch<'_>)| -> Result<(f64, Tensor)> {
+        let one = |(phi, batch): (&SharedTensor, &Batch<'_>)| -> Result<(f64, Tensor)> {
             call.check()?;
             autograd(&phi.get(), |phi| self.loss(phi, batch))
         };
@@ -314,7 +314,7 @@ impl Tabular {
         Ok(scores)
     }
 
-    /// Scores of every candidate by tensor operations, in chunks of rows that fit the device.
+    /// Scores of every candidate by tensor operations: all candidates in one pass, in chunks of rows that fit the device.
     fn score_on_device(
         &self,
         phis: &Tensor,
@@ -322,39 +322,28 @@ impl Tabular {
         rows: &[u32],
         call: &Call<'_>,
     ) -> Result<Vec<Vec<f32>>> {
-        let widest = self
-            .network
-            .layers
-            .iter()
-            .map(|layer| layer.outputs)
-            .max()
-            .unwrap_or(1);
-        let rows: Vec<i64> = rows.iter().map(|&row| i64::from(row)).collect();
+        let widths = self.network.layers.iter().map(|layer| layer.outputs);
+        let widest = widths.max().unwrap_or(1);
+        let candidates = phis.size().first().map_or(0, |&count| count as usize);
+        let index: Vec<i64> = rows.iter().map(|&row| i64::from(row)).collect();
+        let index = Tensor::f_from_slice(&index)?.f_to_device(self.device)?;
         let first = data.first.get();
-        let candidates = phis.size().first().copied().unwrap_or(0);
-        let parts = self.memory.each(rows.len(), widest, |range| {
+        let parts = self.memory.each(rows.len(), candidates * widest, |range| {
             call.check()?;
-            let index = Tensor::f_from_slice(&rows[range])?.f_to_device(self.device)?;
-            let first = first.f_index_select(0, &index)?;
-            let one = |candidate| -> Result<Vec<f32>> {
-                let part = no_grad(|| -> Result<Tensor> {
-                    let logits = self.tensors.logits(&phis.f_get(candidate)?, &first)?;
-                    Ok(logits
-                        .f_sigmoid()?
-                        .f_to_device(Device::Cpu)?
-                        .f_to_kind(Dtype::Float)?)
-                })?;
-                Ok(Vec::try_from(part)?)
-            };
-            (0..candidates).map(one).collect::<Result<Vec<_>>>()
+            let (start, count) = (range.start as i64, range.len() as i64);
+            let first = first.f_index_select(0, &index.f_narrow(0, start, count)?)?;
+            no_grad(|| Ok(self.tensors.logits(phis, &first)?.f_sigmoid()?))
         })?;
-        let mut scores = vec![Vec::with_capacity(rows.len()); candidates as usize];
-        for part in parts {
-            for (scores, part) in scores.iter_mut().zip(part) {
-                scores.extend(part);
-            }
+        if parts.is_empty() {
+            return Ok(vec![Vec::new(); candidates]);
         }
-        Ok(scores)
+        // The one copy from the device.
+        let scores = Tensor::f_cat(&parts, 1)?.f_to_device(Device::Cpu)?;
+        let scores = scores.f_unbind(0)?;
+        scores
+            .iter()
+            .map(|scores| Ok(Vec::try_from(scores)?))
+            .collect()
     }
 }
 
