@@ -33,7 +33,7 @@ fn row<'a>(dimensions: usize, what: &str) -> Row<'a> {
     Row {
         what: what.to_owned(),
         peer: "evosax",
-        target: None,
+        target: Some(1.0),
         tolerance: 0.0,
         ours: Box::new(move || {
             subspace.push(&gradients[step % gradients.len()]);

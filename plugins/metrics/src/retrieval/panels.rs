@@ -14,7 +14,7 @@ use super::distance::Scaling;
 /// Items of a panel.
 pub(super) const ITEMS: usize = 16;
 /// Queries of a group.
-pub(super) const QUERIES: usize = 6;
+pub(super) const QUERIES: usize = 12;
 
 /// How far each query of a group is from each item of a panel: numbers in the order of the distances, the nearer the
 /// smaller.
@@ -93,35 +93,38 @@ impl<T: Term> WithSimd for Sum<'_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Tile {
-        // So many vectors hold the items of a panel.
+        // So many vectors hold the items of a panel, and so many queries at a time fill the registers but do not spill:
+        // AVX-512 has 32 of them, others 16.
         match S::F32_LANES {
-            16 => self.in_vectors::<S, 1>(simd),
-            8 => self.in_vectors::<S, 2>(simd),
-            4 => self.in_vectors::<S, 4>(simd),
-            2 => self.in_vectors::<S, 8>(simd),
-            _ => self.in_vectors::<S, ITEMS>(simd),
+            16 => self.in_vectors::<S, 1, QUERIES>(simd),
+            8 => self.in_vectors::<S, 2, { QUERIES / 2 }>(simd),
+            4 => self.in_vectors::<S, 4, { QUERIES / 4 }>(simd),
+            2 => self.in_vectors::<S, 8, 1>(simd),
+            _ => self.in_vectors::<S, ITEMS, 1>(simd),
         }
     }
 }
 
 impl<T: Term> Sum<'_, T> {
     #[inline(always)]
-    fn in_vectors<S: Simd, const VECTORS: usize>(self, simd: S) -> Tile {
-        let mut sums = [[simd.splat_f32s(0.0); VECTORS]; QUERIES];
+    fn in_vectors<S: Simd, const VECTORS: usize, const AT_A_TIME: usize>(self, simd: S) -> Tile {
+        let mut tile = [[0.0; ITEMS]; QUERIES];
         let components = self.group.as_chunks::<QUERIES>().0;
         let panel = S::as_simd_f32s(self.panel).0.as_chunks::<VECTORS>().0;
-        for (queries, items) in components.iter().zip(panel) {
-            for query in 0..QUERIES {
-                let component = simd.splat_f32s(queries[query]);
-                for at in 0..VECTORS {
-                    sums[query][at] = T::add(simd, sums[query][at], component, items[at]);
+        for first in (0..QUERIES).step_by(AT_A_TIME) {
+            let mut sums = [[simd.splat_f32s(0.0); VECTORS]; AT_A_TIME];
+            for (queries, items) in components.iter().zip(panel) {
+                for query in 0..AT_A_TIME {
+                    let component = simd.splat_f32s(queries[first + query]);
+                    for at in 0..VECTORS {
+                        sums[query][at] = T::add(simd, sums[query][at], component, items[at]);
+                    }
                 }
             }
-        }
-        let mut tile = [[0.0; ITEMS]; QUERIES];
-        for (row, sums) in tile.iter_mut().zip(sums) {
-            for (to, sum) in S::as_mut_simd_f32s(row).0.iter_mut().zip(sums) {
-                *to = sum;
+            for (row, sums) in tile[first..].iter_mut().zip(sums) {
+                for (to, sum) in S::as_mut_simd_f32s(row).0.iter_mut().zip(sums) {
+                    *to = sum;
+                }
             }
         }
         tile

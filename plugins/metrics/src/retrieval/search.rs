@@ -16,7 +16,7 @@ use super::panels::{self, ITEMS, QUERIES, Tile};
 use super::ranking::{Ranking, Seen, Wanted};
 
 /// Groups of queries in a block: with 512 components a block takes 200 KB, which a level-2 cache holds.
-const GROUPS: usize = 16;
+const GROUPS: usize = 8;
 /// Queries of a block.
 const BLOCK: usize = GROUPS * QUERIES;
 
