@@ -1,13 +1,14 @@
 //! The task: images of several classes and a convolutional network.
 
 use metricopt_data::{Images, Opening, Splits};
-use metricopt_nn::population::{self, Blocks};
+use metricopt_nn::population::Blocks;
 use metricopt_nn::{Weights, build};
 use metricopt_sdk::prelude::*;
 use metricopt_sdk::tch::{Device, Kind as Dtype, Tensor};
 use metricopt_vision::{
     Entrance, Moment, Part, Pixels, Tuned, TunedSites, device_memory, in_groups,
 };
+use serde_json::{Value, json};
 use std::ops::Range;
 
 use crate::config::Config;
@@ -26,6 +27,12 @@ impl Task for Classification {
     const KIND: Kind = Kind::Classification;
     const METRIC: &'static str = "mcr";
     type Config = Config;
+
+    /// Calibration follows the loss of up to a hundred adapters: with as many images as rows of a table it took longer on a CPU
+    /// than all the rest of a run.
+    fn engine_defaults() -> Value {
+        json!({ "calibration": { "rows": 512 } })
+    }
 
     fn check(config: &Config) -> Result<()> {
         config.check()
@@ -119,24 +126,15 @@ impl Task for Classification {
             .map(|batch| Minibatch::new(self, batch))
             .collect();
         let minibatches = minibatches?;
-        let whole = self.model.sites.whole(phis)?;
-        let mut parts = Vec::with_capacity(batches.len());
-        // Adapters whose minibatches have one size go side by side.
-        let mut at = 0;
-        for same in batches.chunk_by(|a, b| a.size == b.size) {
-            let first = at;
-            at += same.len();
-            parts.push(population::gradients(
-                self.model.entrance.network.as_ref(),
-                &whole.f_narrow(0, first as i64, same.len() as i64)?,
-                self.blocks(same[0].size),
-                &|index, range| minibatches[first + index].stem(range),
-                &|index, range, logits| minibatches[first + index].loss(range, logits),
-                &self.model.pool,
-                call,
-            )?);
-        }
-        self.model.join(&parts)
+        let images: Vec<usize> = batches.iter().map(|batch| batch.size).collect();
+        self.model.gradients(
+            phis,
+            &images,
+            self.model.entrance.block(),
+            &|index, range| minibatches[index].stem(range),
+            &|index, range, logits| minibatches[index].loss(range, logits),
+            call,
+        )
     }
 
     fn predict(
