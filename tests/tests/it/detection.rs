@@ -93,7 +93,7 @@ fn what_is_missing_or_wrong_is_named_with_what_to_do() {
 /// Real photographs in the layout of PASCAL VOC: read from the tar file as they are, learned in seconds, tuned with both losses
 /// from one pre-trained network.
 #[test]
-#[ignore = "slow: 6,000 photographs through the detector in training"]
+#[ignore = "slow: 10,000 photographs through the detector in training"]
 fn slow_blood_cells_are_found() {
     let Some(archive) = shared("bccd-voc.tar.gz") else {
         return;
@@ -105,7 +105,7 @@ fn slow_blood_cells_are_found() {
         &root,
         "task.height=144",
         "task.width=192",
-        "task.pretraining.epochs=30",
+        "task.pretraining.epochs=50",
     ];
     let error = fails(run(&place, "detection", "bad", &set(&data)), 1);
     for part in [
