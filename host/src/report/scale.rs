@@ -21,8 +21,9 @@ impl Scale {
         let (low, high) = if low < high {
             (low, high)
         } else {
-            // All values are equal: the axis still needs a length that rounding does not swallow.
-            let room = 0.5 * low.abs().max(1e-6);
+            // All values are equal: the axis still needs a length that rounding does not swallow, and around 0 one that is
+            // easily read.
+            let room = if low.abs() < 1e-6 { 0.5 } else { 0.5 * low.abs() };
             (low - room, low + room)
         };
         Self {
@@ -67,7 +68,7 @@ impl Scale {
         (first..=last)
             .map(|index| {
                 let value = index as f64 * step;
-                let label = if !(1e-7..1e5).contains(&step) {
+                let label = if !(1e-4..1e5).contains(&step) {
                     format!("{value:.1e}")
                 } else {
                     format!("{value:.decimals$}")
@@ -156,6 +157,11 @@ mod tests {
             assert!(!scale.ticks(5).is_empty() || scale.logarithmic, "{scale:?}");
         }
         assert!((Scale::around([0.7]).share(0.7) - 0.5).abs() < 1e-9);
+        // Methods that all equal the pre-trained network.
+        assert_eq!(
+            labels(Scale::around([0.0, 0.0])),
+            ["−0.4", "−0.2", "0.0", "0.2", "0.4"]
+        );
     }
 
     #[test]
