@@ -419,6 +419,26 @@ fn a_more_sensitive_network_gets_a_narrower_search() {
     );
 }
 
+/// More rows than there are would be the same ones again, at the price of new ones.
+#[test]
+fn calibration_takes_no_more_rows_than_there_are() {
+    let calibrated = |rows: usize| {
+        let mut config = small();
+        config.calibration.width = None;
+        config.calibration.rows = rows;
+        let toy = boxed(Toy::new(1.0));
+        with_observer(
+            toy.as_ref(),
+            &counting(balanced_error),
+            Direction::Minimise,
+            &|| false,
+            |observer| calibrate(observer, &config.calibration, &config.trajectories, 1).unwrap(),
+        )
+    };
+    assert_eq!(calibrated(20 * ROWS), calibrated(ROWS));
+    assert_ne!(calibrated(ROWS / 2), calibrated(ROWS));
+}
+
 /// A task that breaks the rules: of emitting every candidate exactly once, and of whole weights with names of their own.
 struct Careless {
     toy: Toy,

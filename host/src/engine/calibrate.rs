@@ -41,8 +41,10 @@ impl Reference {
     ///
     /// Those of the task.
     pub fn measure(observer: &Observer<'_>, config: &CalibrationConfig, seed: u64) -> Result<Self> {
-        let phi_0 = vec![0.0_f32; observer.task.describe().dimensions()];
-        let (losses, gradient) = observer.gradients(&[phi_0], &[batch(config, seed)])?;
+        let task = observer.task.describe();
+        let phi_0 = vec![0.0_f32; task.dimensions()];
+        let batch = batch(task.units(Split::Validation), config, seed);
+        let (losses, gradient) = observer.gradients(&[phi_0], &[batch])?;
         Ok(Self {
             loss: mean(&losses),
             gradient,
@@ -63,13 +65,13 @@ impl Reference {
     }
 }
 
-/// The rows that the loss is measured on.
-fn batch(config: &CalibrationConfig, seed: u64) -> Batch<'static> {
+/// The rows that the loss is measured on: never more than there are, since more would be the same ones again.
+fn batch(units: usize, config: &CalibrationConfig, seed: u64) -> Batch<'static> {
     Batch {
         split: Split::Validation,
         seed: stream_seed(seed, "calibration batch", 0),
         step: 0,
-        size: config.rows,
+        size: config.rows.min(units).max(1),
         fraction: 1.0,
         class_weights: &[],
     }
@@ -89,9 +91,10 @@ pub fn calibrate(
     trajectories: &TrajectoryConfig,
     seed: u64,
 ) -> Result<Calibration> {
-    let dimensions = observer.task.describe().dimensions();
+    let task = observer.task.describe();
+    let (dimensions, units) = (task.dimensions(), task.units(Split::Validation));
     let losses = |phis: &[Vec<f32>]| -> Result<Vec<f64>> {
-        let batches = vec![batch(config, seed); phis.len()];
+        let batches = vec![batch(units, config, seed); phis.len()];
         Ok(observer.gradients(phis, &batches)?.0)
     };
     let reference = Reference::measure(observer, config, seed)?;

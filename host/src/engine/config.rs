@@ -67,7 +67,7 @@ pub struct CalibrationConfig {
     pub tolerance: f64,
     /// Number of random adapters tried at each width, 1 to 1000.
     pub probes: usize,
-    /// Number of validation rows the loss is measured on, at least 1.
+    /// Number of validation rows the loss is measured on, at least 1; of fewer rows, as many as there are.
     pub rows: usize,
 }
 

@@ -415,8 +415,8 @@ impl Costing<'_> {
             None => u64::from(WIDTHS.unsigned_abs()) * config.probes as u64,
         };
         let passes = Passes {
-            gradient_alone: Work::of(1, config.rows),
-            gradient_together: Work::of(probes, config.rows),
+            gradient_alone: Work::of(1, self.sampled(config.rows)),
+            gradient_together: Work::of(probes, self.sampled(config.rows)),
             ..Passes::default()
         };
         (Count::exactly(0), passes)

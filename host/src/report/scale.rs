@@ -23,7 +23,11 @@ impl Scale {
         } else {
             // All values are equal: the axis still needs a length that rounding does not swallow, and around 0 one that is
             // easily read.
-            let room = if low.abs() < 1e-6 { 0.5 } else { 0.5 * low.abs() };
+            let room = if low.abs() < 1e-6 {
+                0.5
+            } else {
+                0.5 * low.abs()
+            };
             (low - room, low + room)
         };
         Self {

@@ -28,10 +28,10 @@ impl Task for Classification {
     const METRIC: &'static str = "mcr";
     type Config = Config;
 
-    /// Calibration follows the loss of up to a hundred adapters: with as many images as rows of a table it took longer on a CPU
-    /// than all the rest of a run.
+    /// Calibration follows the loss of up to a hundred adapters, and the landscape shows the metric at each of its points: with as
+    /// many images as rows of a table, and as many points, each took longer on a CPU than all the rest of a run.
     fn engine_defaults() -> Value {
-        json!({ "calibration": { "rows": 512 } })
+        json!({ "calibration": { "rows": 512 }, "report": { "landscape": 9 } })
     }
 
     fn check(config: &Config) -> Result<()> {

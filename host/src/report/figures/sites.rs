@@ -46,7 +46,9 @@ fn draw(run: &Run, sites: &[SiteChange]) -> String {
     let lengths = shown
         .iter()
         .flat_map(|site| [per_channel(site.scale, site), per_channel(site.shift, site)]);
-    let x = Scale::from_to(0.0, 1.05 * lengths.fold(0.0, f64::max));
+    let longest = lengths.fold(0.0, f64::max);
+    // Where nothing changed the axis still begins at 0.
+    let x = Scale::from_to(0.0, if longest > 0.0 { 1.05 * longest } else { 1.0 });
     let at = |value: f64| LEFT + x.share(value) * (WIDTH - LEFT - RIGHT);
     let bottom = 8.0 + ROW * shown.len() as f64;
     let mut svg = String::new();
