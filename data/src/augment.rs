@@ -127,6 +127,11 @@ impl Normalisation {
         self.numbers.len()
     }
 
+    /// The number for every byte, channel by channel.
+    pub fn numbers(&self) -> &[[f32; 256]] {
+        &self.numbers
+    }
+
     /// Writes the numbers of one or several images, `[N, C, H, W]`, to `out`; `plane` is `H * W`.
     ///
     /// ```

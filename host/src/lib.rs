@@ -6,6 +6,7 @@
 pub mod builtin;
 pub mod cli;
 pub mod config;
+pub mod deterministic;
 pub mod device;
 pub mod engine;
 pub mod exec_metric;

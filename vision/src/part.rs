@@ -36,7 +36,7 @@ impl Entrance {
     pub fn new(network: Box<dyn Network>, pixels: Pixels, device: Device) -> Result<Self> {
         let black = vec![0; pixels.shape().iter().product()];
         let size = no_grad(|| -> Result<Vec<i64>> {
-            let stem = network.stem(&pixels.tensor(&black)?.f_to_device(device)?)?;
+            let stem = network.stem(&pixels.tensor(&black, device)?)?;
             drop(network.plain_logits(&stem)?);
             Ok(stem.size())
         })?;
@@ -61,7 +61,7 @@ impl Entrance {
     }
 
     fn stem_of(&self, bytes: &[u8]) -> Result<Tensor> {
-        let images = self.pixels.tensor(bytes)?.f_to_device(self.device)?;
+        let images = self.pixels.tensor(bytes, self.device)?;
         self.network.stem(&images)
     }
 }

@@ -2,8 +2,10 @@
 
 use metricopt_data::{Images, Normalisation};
 use metricopt_nn::Input;
-use metricopt_sdk::tch::Tensor;
+use metricopt_sdk::tch::{Device, Tensor};
 use metricopt_sdk::{Error, Result};
+
+use crate::look_up::look_up;
 
 /// Normalises images as a network expects them.
 pub struct Pixels {
@@ -37,12 +39,19 @@ impl Pixels {
         self.shape
     }
 
-    /// Images f32 `[N, C, H, W]` of bytes `[N, c, H, W]`.
+    /// Images f32 `[N, C, H, W]` of bytes `[N, c, H, W]`, on a device.
     ///
     /// # Errors
     ///
     /// Those of libtorch, or if the bytes are no whole number of images.
-    pub fn tensor(&self, bytes: &[u8]) -> Result<Tensor> {
+    pub fn tensor(&self, bytes: &[u8], device: Device) -> Result<Tensor> {
+        match device {
+            Device::Cpu => self.on_cpu(bytes),
+            device => look_up(bytes, self.shape, self.normalisation.numbers(), device),
+        }
+    }
+
+    fn on_cpu(&self, bytes: &[u8]) -> Result<Tensor> {
         let [channels, height, width] = self.shape;
         let (outputs, area) = (self.normalisation.channels(), height * width);
         let repeated: Vec<u8>;
@@ -88,7 +97,9 @@ mod tests {
     #[test]
     fn each_channel_has_its_own_scale() {
         let pixels = pixels(2, &[0.0, 0.5], &[1.0, 0.5]).unwrap();
-        let tensor = pixels.tensor(&[0, 255, 0, 255, 255, 0, 255, 0]).unwrap();
+        let tensor = pixels
+            .tensor(&[0, 255, 0, 255, 255, 0, 255, 0], Device::Cpu)
+            .unwrap();
         assert_eq!(tensor.size(), [2, 2, 1, 2]);
         let values = Vec::<f32>::try_from(tensor.view([-1])).unwrap();
         assert_eq!(values, [0.0, 1.0, -1.0, 1.0, 1.0, 0.0, 1.0, -1.0]);
@@ -96,10 +107,33 @@ mod tests {
 
     #[test]
     fn grey_goes_into_every_channel_and_colour_not_into_one() {
-        let tensor = pixels(1, &[0.0; 3], &[1.0; 3]).unwrap().tensor(&[0, 255]);
-        let values = Vec::<f32>::try_from(tensor.unwrap().view([-1])).unwrap();
+        let grey = pixels(1, &[0.0; 3], &[1.0; 3]).unwrap();
+        let tensor = grey.tensor(&[0, 255], Device::Cpu).unwrap();
+        let values = Vec::<f32>::try_from(tensor.view([-1])).unwrap();
         assert_eq!(values, [0.0, 1.0, 0.0, 1.0, 0.0, 1.0]);
         let error = pixels(3, &[0.0], &[1.0]).err().unwrap();
         assert!(error.to_string().contains("images of 1 channel"), "{error}");
+    }
+
+    /// What a GPU does, done on the CPU.
+    #[test]
+    fn looking_up_gives_the_same_bits() {
+        let bytes: Vec<u8> = (0..24).map(|at| (at * 89 % 256) as u8).collect();
+        for channels in [1, 3] {
+            let pixels = pixels(channels, &[0.485, 0.456, 0.406], &[0.229, 0.224, 0.225]).unwrap();
+            let tables = pixels.normalisation.numbers();
+            let there = look_up(&bytes, pixels.shape, tables, Device::Cpu).unwrap();
+            assert_eq!(there, pixels.tensor(&bytes, Device::Cpu).unwrap());
+        }
+        let pixels = pixels(3, &[0.0; 3], &[1.0; 3]).unwrap();
+        assert!(
+            look_up(
+                &[0; 7],
+                pixels.shape,
+                pixels.normalisation.numbers(),
+                Device::Cpu
+            )
+            .is_err()
+        );
     }
 }

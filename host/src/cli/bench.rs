@@ -4,6 +4,7 @@ use clap::Args;
 use metricopt_sdk::{Error, Result, panics};
 use std::time::Instant;
 
+use super::device_options::DeviceOptions;
 use super::job::{Done, Job};
 use super::opened::threads;
 use super::plan::PlanOptions;
@@ -11,7 +12,6 @@ use super::plugins::{Chosen, PluginOptions};
 use super::progress::Progress;
 use super::reuse::Reuse;
 use super::{listen_for_interrupts, print, to_json};
-use crate::device::DeviceChoice;
 use crate::engine::budget;
 use crate::engine::meter::{Cost, Phase};
 use crate::peak_memory::peak_memory;
@@ -36,9 +36,8 @@ pub(super) struct Bench {
     /// Seed of everything random.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Device: `auto`, `cpu`, `cuda` or `cuda:N`.
-    #[arg(long, default_value = "auto")]
-    device: DeviceChoice,
+    #[command(flatten)]
+    place: DeviceOptions,
     /// Threads [default: all cores].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -66,7 +65,7 @@ impl Bench {
             plan: &plan,
             reuse: &reuse,
             seed: self.seed,
-            device: self.device,
+            device: self.place.choice(),
             threads: threads(self.threads),
         };
         let place = tempfile::Builder::new()

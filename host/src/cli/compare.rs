@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use super::device_options::DeviceOptions;
 use super::estimate::{Seeds, Wanted};
 use super::opened::{Opened, threads};
 use super::plan::{Plan, PlanOptions};
@@ -45,9 +46,8 @@ pub(super) struct Compare {
     /// Directory of the comparison; new, empty, or the one to go on with [default: a new numbered one in `runs`].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Device: `auto`, `cpu`, `cuda` or `cuda:N`. On a GPU the seeds run one after the other.
-    #[arg(long, default_value = "auto")]
-    device: DeviceChoice,
+    #[command(flatten)]
+    place: DeviceOptions,
     /// Threads, shared out among seeds side by side [default: all cores]. The result does not depend on it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -115,7 +115,7 @@ impl Compare {
         if self.dry_run {
             return self.rehearse(&plan, &methods);
         }
-        let device = self.device.resolve(&say_line)?;
+        let device = self.place.choice().resolve(&say_line)?;
         let setup = setup(&plan, device, &methods);
         let name = format!("compare-{}-{}", plan.task.name, plan.metric_entry.name);
         let directory = match &self.out {
@@ -164,13 +164,13 @@ impl Compare {
 
     /// Says what would be done, and what it would cost.
     fn rehearse(&self, plan: &Plan<'_>, methods: &[Contender]) -> Result<()> {
-        let device = self.device.resolve(&say_line)?;
+        let device = self.place.choice().resolve(&say_line)?;
         let threads = threads(self.threads);
         let side_by_side = side_by_side(device, threads, self.seeds as usize);
         let wanted = Wanted {
             plan,
             past: Past::Nothing,
-            device: self.device,
+            device: self.place.choice(),
             seed: 0,
             threads: (threads / side_by_side).max(1),
             comparison: Some(Seeds {
@@ -223,7 +223,7 @@ impl Compare {
         let work = Work {
             plan,
             methods,
-            device: self.device,
+            device: self.place.choice(),
             setup,
             directory,
             threads_per_seed: (threads / side_by_side).max(1),
@@ -310,7 +310,7 @@ impl Work<'_> {
             threads: self.threads_per_seed,
             cancelled: &cancelled,
         };
-        let progress = Progress::hidden();
+        let progress = Progress::lines_of(&format!("seed {seed}"));
         let config = plan.layers.task(plan.task)?;
         let opened = Opened::new(
             plan.plugin,
@@ -339,7 +339,7 @@ impl Work<'_> {
             config: &plan.engine,
             seed,
             clock: &|| started.elapsed().as_secs_f64(),
-            progress: &|_, _, _| (),
+            progress: &|phase, done, total| progress.update(phase, done, total),
         }
         .run(self.methods)
     }

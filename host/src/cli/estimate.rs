@@ -404,7 +404,8 @@ fn bytes(bytes: u64) -> String {
     }
 }
 
-fn duration(seconds: f64) -> String {
+/// `45 s`, `12 min` or `1.5 h`.
+pub(super) fn duration(seconds: f64) -> String {
     match seconds {
         s if s < 99.5 => format!("{s:.0} s"),
         s if s < 5400.0 => format!("{:.0} min", s / 60.0),

@@ -8,6 +8,7 @@ mod compare;
 mod completions;
 mod data;
 mod describe;
+mod device_options;
 mod estimate;
 mod export;
 mod job;

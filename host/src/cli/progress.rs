@@ -1,14 +1,19 @@
-//! Progress bars for phases that take a while; silent where standard error is no terminal.
+//! Phases that take a while: a bar on a terminal, now and then a line where standard error is none or several things go on.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use super::estimate::duration;
 
 /// A phase shorter than this needs no bar.
 const PATIENCE: Duration = Duration::from_millis(700);
+
+/// Time between two lines, and before the first: who looks into the log of a job wants to see that it goes on.
+const BETWEEN_LINES: Duration = Duration::from_secs(30);
 
 /// The bar on the screen, which lines of text must not tear.
 static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
@@ -27,8 +32,17 @@ pub(super) fn say_line(line: &str) {
 
 /// Shows one phase at a time.
 pub(super) struct Progress {
-    visible: bool,
+    manner: Manner,
     phase: RefCell<Option<Phase>>,
+    /// When a line was last said, or everything began.
+    told: Cell<Instant>,
+}
+
+/// How phases are shown.
+enum Manner {
+    Bar,
+    /// Each line begins with this.
+    Lines(String),
 }
 
 /// A phase is followed from its start, so that the rate is right once the bar appears.
@@ -58,33 +72,54 @@ impl Phase {
         }
     }
 
+    /// Shows the bar of a phase that takes a while.
+    fn draw(&mut self) {
+        if !self.shown && self.bar.elapsed() > PATIENCE {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+            self.shown = true;
+            *shown() = Some(self.bar.clone());
+        }
+    }
+
+    /// Says how far it is.
+    fn tell(&self, whose: &str) {
+        let (done, total) = (self.bar.position(), self.bar.length().unwrap_or_default());
+        say_line(&line(whose, &self.name, done, total, self.bar.elapsed()));
+    }
+
     fn end(&self) {
-        *shown() = None;
+        if self.shown {
+            *shown() = None;
+        }
         self.bar.finish_and_clear();
     }
 }
 
 impl Progress {
+    /// A bar on a terminal, lines elsewhere.
     pub(super) fn new() -> Self {
-        Self {
-            visible: std::io::stderr().is_terminal(),
-            phase: RefCell::new(None),
-        }
+        Self::shown_as(if std::io::stderr().is_terminal() {
+            Manner::Bar
+        } else {
+            Manner::Lines(String::new())
+        })
     }
 
-    /// Shows no phases: where several things go on at a time.
-    pub(super) fn hidden() -> Self {
+    /// Lines that say whose they are: where several things go on at a time.
+    pub(super) fn lines_of(whose: &str) -> Self {
+        Self::shown_as(Manner::Lines(format!("{whose}: ")))
+    }
+
+    fn shown_as(manner: Manner) -> Self {
         Self {
-            visible: false,
+            manner,
             phase: RefCell::new(None),
+            told: Cell::new(Instant::now()),
         }
     }
 
     /// Hears that `done` of `total` of a phase are done.
     pub(super) fn update(&self, name: &str, done: u64, total: u64) {
-        if !self.visible {
-            return;
-        }
         let mut current = self.phase.borrow_mut();
         // A phase that starts again is a new one: methods run the same phase several times.
         let goes_on = current
@@ -97,13 +132,17 @@ impl Progress {
             *current = Some(Phase::new(name));
         }
         if let Some(phase) = current.as_mut() {
-            if !phase.shown && phase.bar.elapsed() > PATIENCE {
-                phase.bar.set_draw_target(ProgressDrawTarget::stderr());
-                phase.shown = true;
-                *shown() = Some(phase.bar.clone());
-            }
             phase.bar.set_length(total);
             phase.bar.set_position(done);
+            match &self.manner {
+                Manner::Bar => phase.draw(),
+                Manner::Lines(whose) => {
+                    if self.told.get().elapsed() >= BETWEEN_LINES {
+                        self.told.set(Instant::now());
+                        phase.tell(whose);
+                    }
+                }
+            }
         }
     }
 
@@ -118,5 +157,30 @@ impl Progress {
     pub(super) fn say(&self, line: &str) {
         self.clear();
         eprintln!("{line}");
+    }
+}
+
+/// `seed 1: pre-training 30 of 120, about 90 s left`.
+fn line(whose: &str, phase: &str, done: u64, total: u64, elapsed: Duration) -> String {
+    let mut line = format!("{whose}{phase} {done} of {total}");
+    if done > 0 {
+        let left = elapsed.as_secs_f64() / done as f64 * total.saturating_sub(done) as f64;
+        line.push_str(&format!(", about {} left", duration(left)));
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_whose_it_is_and_how_much_is_left() {
+        let half_a_minute = Duration::from_secs(30);
+        assert_eq!(
+            line("seed 1: ", "pre-training", 30, 120, half_a_minute),
+            "seed 1: pre-training 30 of 120, about 90 s left"
+        );
+        assert_eq!(line("", "test", 0, 1, half_a_minute), "test 0 of 1");
     }
 }

@@ -5,6 +5,7 @@ use metricopt_sdk::{ErrorKind, Result, panics};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
+use super::device_options::DeviceOptions;
 use super::job::{Done, Job};
 use super::opened::threads;
 use super::plan::{Plan, PlanOptions};
@@ -12,7 +13,6 @@ use super::plugins::{Chosen, PluginOptions};
 use super::progress::Progress;
 use super::reuse::ReuseOptions;
 use super::{listen_for_interrupts, print, to_json};
-use crate::device::DeviceChoice;
 use crate::engine::budget;
 use crate::interrupt;
 use crate::report;
@@ -42,9 +42,8 @@ pub(super) struct Run {
     /// Seed of everything random.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Device: `auto`, `cpu`, `cuda` or `cuda:N`.
-    #[arg(long, default_value = "auto")]
-    device: DeviceChoice,
+    #[command(flatten)]
+    place: DeviceOptions,
     /// Threads [default: all cores]. The result does not depend on it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -92,7 +91,7 @@ impl Run {
             plan: &plan,
             reuse: &reuse,
             seed: self.seed,
-            device: self.device,
+            device: self.place.choice(),
             threads: threads(self.threads),
         };
         if self.dry_run {

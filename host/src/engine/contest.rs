@@ -1,6 +1,6 @@
 //! Many methods at one seed: the same network, splits, folds, minibatches and search directions for all of them.
 
-use metricopt_sdk::{DynMetric, Kind, Result, Split};
+use metricopt_sdk::{Kind, Result, Split};
 use serde::{Deserialize, Serialize};
 
 use super::acceptance::accept;
@@ -15,7 +15,8 @@ use super::groundwork::Groundwork;
 use super::history::{History, Observed};
 use super::meter::{Cost, Meter};
 use super::observe::{Observation, Observer};
-use super::threshold;
+use super::on_test::OnTest;
+use super::random::stream_seed;
 
 /// What one method reached at one seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +27,11 @@ pub struct Entry {
     pub validation: f64,
     /// Natural metric value on the test split.
     pub test: f64,
+    /// 95 % interval of `test` minus that of the reference at this seed, by the paired bootstrap over rows, queries or images of
+    /// the test split. None where predictions cannot be drawn again, without samples, and in files of hosts that did not
+    /// compute it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub difference_interval: Option<[f64; 2]>,
     /// Metric queries that it would have taken alone. The one of the pre-trained network is in its own row.
     pub queries: u64,
     /// Wall-clock seconds that it would have taken alone.
@@ -138,6 +144,7 @@ impl Contest<'_> {
         let mut failed_points = Vec::new();
         let mut entries = Vec::with_capacity(methods.len());
         let mut left_out = Vec::new();
+        let mut on_test = OnTest::new(self.observer, self.kind);
         for &method in methods {
             self.observer.call.check()?;
             let meter = Meter::start(self.observer, self.clock);
@@ -156,9 +163,10 @@ impl Contest<'_> {
             cost += shared.cost(method);
             entries.push(Entry {
                 history: history.best(self.observer.direction),
-                ..self.measure(method, found, cost)?
+                ..self.measure(method, found, cost, &mut on_test)?
             });
         }
+        self.compare_on_test(on_test, &mut entries)?;
         let trained = shared.groundwork.as_ref().and_then(|g| g.trained.as_ref());
         Ok(SeedResult {
             seed: self.seed,
@@ -356,21 +364,27 @@ impl Contest<'_> {
     }
 
     /// Values on the test split, which nothing selected on.
-    fn measure(&self, method: Contender, found: Found, cost: Cost) -> Result<Entry> {
+    fn measure(
+        &self,
+        method: Contender,
+        found: Found,
+        cost: Cost,
+        on_test: &mut OnTest<'_>,
+    ) -> Result<Entry> {
         let Found {
             kept,
             threshold,
             chosen,
             tested,
         } = found;
-        let test = self.test(&kept.phi, threshold)?;
+        let test = on_test.add(&kept.phi, threshold)?;
         let acceptance = match tested {
             None => None,
             Some((tuned, accepted)) => {
                 let tuned_test = if accepted {
                     test
                 } else {
-                    self.test(&tuned.phi, 0.5)?
+                    self.observer.test(&tuned.phi)?
                 };
                 Some(Acceptance {
                     accepted,
@@ -383,6 +397,7 @@ impl Contest<'_> {
             method,
             validation: kept.validation,
             test,
+            difference_interval: None,
             queries: cost.queries,
             seconds: cost.seconds,
             chosen,
@@ -391,14 +406,20 @@ impl Contest<'_> {
         })
     }
 
-    fn test(&self, phi: &[f32], decision_threshold: f64) -> Result<f64> {
-        if decision_threshold == 0.5 {
-            return self.observer.test(phi);
+    /// Intervals of the differences to the reference, on the same samples of the test split for all methods.
+    fn compare_on_test(&self, on_test: OnTest<'_>, entries: &mut [Entry]) -> Result<()> {
+        let mut methods = entries.iter();
+        let Some(reference) = methods.position(|entry| entry.method == Contender::REFERENCE) else {
+            return Ok(());
+        };
+        let stream = stream_seed(self.seed, "intervals", 0);
+        let samples = self.config.report.bootstrap;
+        let intervals = on_test.intervals(reference, samples, stream)?;
+        for (entry, interval) in entries.iter_mut().zip(intervals.into_iter().flatten()) {
+            entry.difference_interval =
+                Some(interval).filter(|_| entry.method != Contender::REFERENCE);
         }
-        let scores = self.observer.classification(phi, Split::Test)?;
-        let scores = threshold::apply(&scores, decision_threshold)?;
-        let metric = self.observer.metric_on("the test split");
-        scores.with_views(|views| metric.evaluate(views, &self.observer.call))
+        Ok(())
     }
 }
 

@@ -46,6 +46,7 @@ pub mod meta_training;
 pub mod meter;
 pub mod mlp;
 pub mod observe;
+pub mod on_test;
 pub mod optimizer;
 mod optimizer_practice;
 pub mod optimizer_training;

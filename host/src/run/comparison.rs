@@ -104,6 +104,7 @@ impl Versus {
 /// What the columns mean; the test and the correction are part of the result.
 const STATISTICS: &str = "\
 Difference: test value minus that of loss-only at the same seed, its mean and 95 % interval by Student's t.
+Of each seed, comparison.csv and comparison.json have an interval over the test split too, by paired bootstrap.
 p: paired t test over seeds, two-sided. Holm: p corrected for the number of methods compared with loss-only (Holm 1979).
 Queries and seconds: what the method would have taken alone, mean over seeds.";
 
@@ -247,13 +248,20 @@ impl Comparison {
 
     /// Every value in long form.
     pub fn csv(&self) -> String {
-        let mut text = "seed,method,validation,test,queries,seconds\n".to_owned();
+        let mut text =
+            "seed,method,validation,test,queries,seconds,difference_low,difference_high\n"
+                .to_owned();
         for seed in &self.seeds {
             for entry in &seed.entries {
+                // Nothing where there is no interval.
+                let [low, high] = match entry.difference_interval {
+                    Some(ends) => ends.map(|end| end.to_string()),
+                    None => [(); 2].map(|()| String::new()),
+                };
                 // Writing to a `String` cannot fail; the shortest digits that give the same number back.
                 let _ = writeln!(
                     text,
-                    "{},{},{},{},{},{}",
+                    "{},{},{},{},{},{},{low},{high}",
                     seed.seed,
                     entry.method,
                     entry.validation,
@@ -385,6 +393,8 @@ mod tests {
                         method,
                         validation: tests[seed as usize],
                         test: tests[seed as usize],
+                        difference_interval: (method == Contender::Pretrained)
+                            .then_some([-0.02, 0.01]),
                         queries: 10,
                         seconds: 0.5,
                         chosen: None,
@@ -452,6 +462,11 @@ mod tests {
         seeds[2].entries.remove(0);
         let found = Comparison::new(Value::Null, "f1", Direction::Maximise, "t", seeds);
         assert_eq!(found.methods.len(), 1);
-        assert!(found.csv().contains("\n0,pretrained,0.6,0.6,10,0.5\n"));
+        assert!(found.csv().contains("\n0,loss-only,0.61,0.61,10,0.5,,\n"));
+        assert!(
+            found
+                .csv()
+                .contains("\n0,pretrained,0.6,0.6,10,0.5,-0.02,0.01\n")
+        );
     }
 }

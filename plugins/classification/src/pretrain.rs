@@ -109,7 +109,7 @@ fn fit(
             augment(&mut chosen.pixels, pixels.shape(), &config.augmentation, at)?;
         }
         Ok((
-            pixels.tensor(&chosen.pixels)?.f_to_device(device)?,
+            pixels.tensor(&chosen.pixels, device)?,
             Tensor::f_from_slice(&chosen.labels)?.f_to_device(device)?,
         ))
     };

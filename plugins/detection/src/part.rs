@@ -31,7 +31,7 @@ impl Entrance {
     pub(crate) fn new(detector: Detector, pixels: Pixels, device: Device) -> Result<Self> {
         let black = vec![0; pixels.image_len()];
         let size = no_grad(|| -> Result<Vec<i64>> {
-            let stem = detector.stem(&pixels.tensor(&black)?.f_to_device(device)?)?;
+            let stem = detector.stem(&pixels.tensor(&black, device)?)?;
             Ok(stem.size())
         })?;
         let extent = |axis: usize| size.get(axis).map_or(0, |&extent| extent as usize);
@@ -129,10 +129,8 @@ impl Part {
             return stems.rows(rows);
         }
         let bytes = gather(&self.scenes, rows)?;
-        let images = entrance.pixels.tensor(&bytes)?;
-        entrance
-            .detector
-            .stem(&images.f_to_device(entrance.device)?)
+        let images = entrance.pixels.tensor(&bytes, entrance.device)?;
+        entrance.detector.stem(&images)
     }
 }
 

@@ -2,8 +2,9 @@
 
 use metricopt_data::detection::Scenes;
 use metricopt_nn::detector::DetectorName;
-use metricopt_sdk::tch::Tensor;
+use metricopt_sdk::tch::{Device, Tensor};
 use metricopt_sdk::{Error, Result};
+use metricopt_vision::look_up;
 
 /// Normalises images as a detector expects them.
 pub(crate) struct Pixels {
@@ -41,12 +42,19 @@ impl Pixels {
         self.shape.iter().product()
     }
 
-    /// Images f32 `[N, C, H, W]` of bytes `[N, c, H, W]`.
+    /// Images f32 `[N, C, H, W]` of bytes `[N, c, H, W]`, on a device.
     ///
     /// # Errors
     ///
     /// Those of libtorch, or if the bytes are no whole number of images.
-    pub(crate) fn tensor(&self, bytes: &[u8]) -> Result<Tensor> {
+    pub(crate) fn tensor(&self, bytes: &[u8], device: Device) -> Result<Tensor> {
+        match device {
+            Device::Cpu => self.on_cpu(bytes),
+            device => look_up(bytes, self.shape, &self.tables, device),
+        }
+    }
+
+    fn on_cpu(&self, bytes: &[u8]) -> Result<Tensor> {
         let [_, height, width] = self.shape;
         let image = self.image_len().max(1);
         if !bytes.len().is_multiple_of(image) {
@@ -81,7 +89,9 @@ mod tests {
             scenes: Vec::new(),
             classes: Vec::new(),
         };
-        let tensor = Pixels::new(network, &kind).tensor(bytes).unwrap();
+        let tensor = Pixels::new(network, &kind)
+            .tensor(bytes, Device::Cpu)
+            .unwrap();
         Vec::try_from(tensor.reshape([-1])).unwrap()
     }
 
@@ -117,6 +127,10 @@ mod tests {
             scenes: Vec::new(),
             classes: Vec::new(),
         };
-        assert!(Pixels::new(DetectorName::Tiny, &kind).tensor(&[0]).is_err());
+        assert!(
+            Pixels::new(DetectorName::Tiny, &kind)
+                .tensor(&[0], Device::Cpu)
+                .is_err()
+        );
     }
 }

@@ -148,7 +148,7 @@ fn fit(
         });
         let roles: Vec<&[Role]> = roles.iter().map(Vec::as_slice).collect();
         Ok((
-            pixels.tensor(&bytes)?,
+            pixels.tensor(&bytes, device)?,
             Targets::new(&roles, shape.classes, device)?,
         ))
     };

@@ -168,10 +168,7 @@ fn fit(
             augment(&mut chosen.pixels, pupil.pixels.shape(), change, at)?;
         }
         Ok((
-            pupil
-                .pixels
-                .tensor(&chosen.pixels)?
-                .f_to_device(context.device)?,
+            pupil.pixels.tensor(&chosen.pixels, context.device)?,
             Tensor::f_from_slice(&chosen.labels)?,
         ))
     };

@@ -12,6 +12,9 @@ use crate::tabular;
 
 const REPEATS: usize = 5;
 
+/// Width of the default network's layers.
+const WIDTH: usize = 100;
+
 /// Prints tables in Markdown, all on one thread.
 pub(crate) fn print() -> Result<()> {
     let base = EsConfig::default();
@@ -35,15 +38,12 @@ pub(crate) fn print() -> Result<()> {
         };
         println!("| {rows} | {} |", step(&default, Some(&search))?);
     }
-    println!("\n| adapter `D` | network | step |\n|---|---|---|");
-    for width in [25, 50, 100, 200, 400] {
-        let network = json!({ "network": { "hidden": [width, width], "epochs": 1 } });
-        let prepared = Prepared::new("f1", 1, tabular::open_with(1, &network)?)?;
-        println!(
-            "| {} | 123-{width}-{width}-1 | {} |",
-            4 * width,
-            step(&prepared, Some(&base))?
-        );
+    println!("\n| adapter `D` | network | multiplications a row | step |\n|---|---|---|---|");
+    // More layers of one width, then wider layers: the adapter grows with both, the network with the square of the width.
+    let deeper = [1, 2, 4, 8, 16].map(|layers| vec![WIDTH; layers]);
+    let wider = [25, 50, 200, 400].map(|width| vec![width; 2]);
+    for hidden in deeper.into_iter().chain(wider) {
+        println!("{}", network(&hidden, &base)?);
     }
     println!(
         "\n| trajectories `K` | steps `T` | trajectories | value function |\n|---|---|---|---|"
@@ -81,6 +81,31 @@ pub(crate) fn print() -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// A row of the table of networks: everything behind the first layer, which no adapter changes, is computed for each candidate.
+fn network(hidden: &[usize], search: &EsConfig) -> Result<String> {
+    let replaced = json!({ "network": { "hidden": hidden, "epochs": 1 } });
+    let prepared = Prepared::new("f1", 1, tabular::open_with(1, &replaced)?)?;
+    let products = hidden.windows(2).map(|pair| pair[0] * pair[1]);
+    let products: usize = products.chain(hidden.last().copied()).sum();
+    Ok(format!(
+        "| {} | 123-{}-1 | {products} | {} |",
+        2 * hidden.iter().sum::<usize>(),
+        layers(hidden),
+        step(&prepared, Some(search))?
+    ))
+}
+
+/// `100-100`, or `8 x 100` where there are many.
+fn layers(hidden: &[usize]) -> String {
+    match hidden {
+        [width, ..] if hidden.len() > 2 => format!("{} x {width}", hidden.len()),
+        _ => {
+            let widths: Vec<String> = hidden.iter().map(usize::to_string).collect();
+            widths.join("-")
+        }
+    }
 }
 
 /// The median time of a step, observations included.

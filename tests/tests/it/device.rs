@@ -3,6 +3,7 @@
 use crate::classification::{DIGITS, ENGINE};
 use crate::support::{Place, set, succeeds};
 use crate::{detection, retrieval};
+use std::fs;
 use std::path::Path;
 
 /// Most that a value may differ between devices: rounding moves a score past another one, or a decision to the other side.
@@ -89,5 +90,47 @@ fn a_network_of_given_weights_is_worth_the_same_on_a_gpu() {
         for (cpu, gpu) in on_cpu.iter().zip(on_gpu) {
             assert!((cpu - gpu).abs() <= TOLERANCE, "{plugin}: {cpu} {gpu}");
         }
+    }
+}
+
+/// What a run leaves behind that its seed decides.
+const RESULTS: [&str; 2] = ["adapter.safetensors", "trajectories.safetensors"];
+
+#[test]
+fn on_the_cpu_a_deterministic_run_is_like_any_other() {
+    let place = Place::new();
+    place.run_on("cpu", "usual").assert().success();
+    let mut run = place.run_on("cpu", "strict");
+    run.arg("--deterministic").assert().success();
+    for file in RESULTS {
+        let [usual, strict] = ["usual", "strict"].map(|run| place.path(run).join(file));
+        assert_eq!(
+            fs::read(usual).unwrap(),
+            fs::read(strict).unwrap(),
+            "{file}"
+        );
+    }
+}
+
+#[test]
+fn on_a_gpu_a_deterministic_run_repeats_its_bits() {
+    if !has_gpu() {
+        return;
+    }
+    let digits = [&ENGINE[..], &DIGITS[..]].concat();
+    for (plugin, settings) in [
+        ("classification", &digits[..]),
+        ("retrieval", &retrieval::QUICK[..]),
+        ("detection", &detection::QUICK[..]),
+    ] {
+        let place = Place::new();
+        let [first, second] = ["first", "second"].map(|out| {
+            let mut run = vec!["run", "--plugin", plugin, "--device", "cuda"];
+            run.extend(["--deterministic", "--out", out]);
+            run.extend(set(settings));
+            succeeds(place.host(&run));
+            RESULTS.map(|file| fs::read(place.path(out).join(file)).unwrap())
+        });
+        assert!(first == second, "{plugin}");
     }
 }

@@ -118,6 +118,8 @@ pub struct Entry {
     pub validation: f64,
     /// Natural value on test.
     pub test: f64,
+    /// 95 % interval of the difference to the reference at this seed, over units of the test split.
+    pub difference_interval: Option<[f64; 2]>,
     /// What validation chose.
     pub chosen: Option<String>,
     /// The validation metric along the steps; files of older hosts have none.

@@ -22,8 +22,17 @@ pub(super) fn differences(comparison: &Comparison) -> Figure {
         metric.aim()
     );
     let numbers = data(
-        "validation and test of every seed, and what validation chose",
-        &["method", "seed", "validation", "test", "chosen"],
+        "validation and test of every seed, the difference on test with an interval over what the test split holds, and what \
+         validation chose",
+        &[
+            "method",
+            "seed",
+            "validation",
+            "test",
+            "difference",
+            "95 % interval",
+            "chosen",
+        ],
         &numbers(comparison),
     );
     let panels = [forest(comparison), strips(comparison)];
@@ -106,11 +115,21 @@ fn numbers(comparison: &Comparison) -> Vec<Vec<String>> {
             let Some(entry) = seed.entry(name) else {
                 continue;
             };
+            let reference = seed.entry(&comparison.reference);
+            let difference = reference
+                .filter(|reference| reference.method != entry.method)
+                .map(|reference| signed(entry.test - reference.test, 4));
+            let interval = entry.difference_interval.map(|ends| {
+                let [low, high] = ends.map(|end| signed(end, 4));
+                format!("[{low}, {high}]")
+            });
             rows.push(vec![
                 name.to_owned(),
                 seed.seed.to_string(),
                 number(entry.validation, 4),
                 number(entry.test, 4),
+                difference.unwrap_or_else(|| "–".to_owned()),
+                interval.unwrap_or_else(|| "–".to_owned()),
                 entry.chosen.clone().unwrap_or_else(|| "–".to_owned()),
             ]);
         }
