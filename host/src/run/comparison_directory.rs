@@ -4,7 +4,7 @@ use metricopt_sdk::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +20,8 @@ pub struct ComparisonDirectory {
     path: PathBuf,
     /// Folders that were made for it, the innermost first.
     made: Vec<PathBuf>,
+    /// Locked as long as this comparison is at work, also while a stopped one tidies up; none where folders cannot be locked.
+    _lock: Option<File>,
 }
 
 /// A finished seed, with what it is a seed of.
@@ -36,11 +38,12 @@ impl ComparisonDirectory {
     ///
     /// # Errors
     ///
-    /// If it holds anything else or cannot be written.
+    /// If it holds anything else, cannot be written, or another comparison is at work there.
     pub fn open(path: &Path) -> Result<Self> {
         let made = missing(path);
         fs::create_dir_all(path).map_err(|error| cannot_write(path, &error))?;
         let directory = Self {
+            _lock: lock(path)?,
             path: path.to_owned(),
             made,
         };
@@ -70,7 +73,11 @@ impl ComparisonDirectory {
     /// If the folder cannot be written.
     pub fn create_numbered(folder: &Path, name: &str) -> Result<Self> {
         let (path, made) = make_numbered(folder, name)?;
-        Ok(Self { path, made })
+        Ok(Self {
+            _lock: lock(&path)?,
+            path,
+            made,
+        })
     }
 
     /// Where it is.
@@ -171,6 +178,21 @@ impl ComparisonDirectory {
     }
 }
 
+/// Locks a folder, which another comparison must not work in.
+fn lock(path: &Path) -> Result<Option<File>> {
+    let Ok(folder) = File::open(path) else {
+        return Ok(None);
+    };
+    match folder.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(Error::data(format!(
+            "`{}` is in use by another comparison",
+            path.display()
+        ))
+        .hint("wait for it to end, or choose another `--out DIR`")),
+        locked => Ok(locked.is_ok().then_some(folder)),
+    }
+}
+
 /// The seed that a file is of.
 fn seed_of(name: &str) -> Option<u64> {
     let digits = name.strip_prefix("seed-")?.strip_suffix(".json")?;
@@ -218,6 +240,22 @@ fn flatten<'a>(value: &'a Value, key: &str, each: &mut dyn FnMut(String, &'a Val
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn two_comparisons_do_not_work_in_one_directory() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("out");
+        let first = ComparisonDirectory::open(&path).unwrap();
+        let error = ComparisonDirectory::open(&path).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with("out` is in use by another comparison"),
+            "{error}"
+        );
+        drop(first);
+        ComparisonDirectory::open(&path).unwrap();
+    }
 
     #[test]
     fn differences_are_named_by_key() {

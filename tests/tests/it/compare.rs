@@ -85,11 +85,32 @@ fn a_comparison_leaves_its_files_and_the_same_json_on_standard_output() {
 
     let csv = fs::read_to_string(place.path("out/comparison.csv")).unwrap();
     let lines: Vec<&str> = csv.lines().collect();
-    assert_eq!(lines[0], "seed,method,validation,test,queries,seconds");
+    assert_eq!(
+        lines[0],
+        "seed,method,validation,test,queries,seconds,difference_low,difference_high"
+    );
     assert_eq!(lines.len(), 1 + 2 * EVERY_METHOD.len());
     let first = entry(&found, 0, "pretrained");
     let expected = format!("0,pretrained,{},{},1,", first["validation"], first["test"]);
     assert!(lines[1].starts_with(&expected), "{}", lines[1]);
+
+    // Every seed has intervals over rows of the test split, which all methods share: around the difference of that seed.
+    for seed in 0..2 {
+        let test = |method| entry(&found, seed, method)["test"].as_f64().unwrap();
+        assert!(entry(&found, seed, "loss-only")["difference_interval"].is_null());
+        for method in EVERY_METHOD
+            .into_iter()
+            .filter(|method| *method != "loss-only")
+        {
+            let interval = &entry(&found, seed, method)["difference_interval"];
+            let [low, high] = [0, 1].map(|end| interval[end].as_f64().unwrap());
+            let difference = test(method) - test("loss-only");
+            assert!(
+                low <= difference && difference <= high,
+                "{method}: {interval}"
+            );
+        }
+    }
 }
 
 #[test]
