@@ -48,7 +48,8 @@ pub(super) struct Compare {
     out: Option<PathBuf>,
     #[command(flatten)]
     place: DeviceOptions,
-    /// Threads, shared out among seeds side by side [default: all cores]. The result does not depend on it.
+    /// Threads, shared out among seeds side by side [default: all cores]. The result does not depend on it. On a GPU the seeds run
+    /// one after the other.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// Print the resolved configuration with the origin of every value, and stop. What one seed would cost goes to standard

@@ -8,7 +8,7 @@ use crate::device::DeviceChoice;
 /// Options of commands that compute much.
 #[derive(Debug, Args)]
 pub(super) struct DeviceOptions {
-    /// Device: `auto`, `cpu`, `cuda` or `cuda:N`. On a GPU the seeds of a comparison run one after the other.
+    /// Device: `auto`, `cpu`, `cuda` or `cuda:N`.
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
     /// The same bits every time on a GPU too, where that costs speed. An operation that cannot give them says so on standard

@@ -45,7 +45,13 @@ struct Arguments {
     #[command(subcommand)]
     command: Command,
     /// How much to log: `error`, `warn`, `info`, `debug` or `trace` [default: METRICOPT_LOG, or `warn`].
-    #[arg(long, global = true, value_name = "LEVEL", hide_possible_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        hide_possible_values = true,
+        display_order = 900
+    )]
     log: Option<log::LogLevel>,
 }
 
