@@ -19,6 +19,22 @@ fn has_gpu() -> bool {
     has
 }
 
+/// The plugins for images with settings that are quick.
+fn quick_images() -> [(&'static str, Vec<&'static str>); 3] {
+    [
+        ("classification", [&ENGINE[..], &DIGITS[..]].concat()),
+        ("retrieval", retrieval::QUICK.to_vec()),
+        ("detection", detection::QUICK.to_vec()),
+    ]
+}
+
+fn run_images(place: &Place, plugin: &str, settings: &[&str], more: &[&str]) {
+    let mut arguments = vec!["run", "--plugin", plugin];
+    arguments.extend(set(settings));
+    arguments.extend(more);
+    succeeds(place.host(&arguments));
+}
+
 #[test]
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn without_a_gpu_one_line_says_so_and_the_run_goes_on() {
@@ -65,18 +81,15 @@ fn a_network_of_given_weights_is_worth_the_same_on_a_gpu() {
     if !has_gpu() {
         return;
     }
-    let digits = [&ENGINE[..], &DIGITS[..]].concat();
-    for (plugin, settings) in [
-        ("classification", &digits[..]),
-        ("retrieval", &retrieval::QUICK[..]),
-        ("detection", &detection::QUICK[..]),
-    ] {
+    for (plugin, settings) in quick_images() {
         let place = Place::new();
         let run = |device: &str, out: &str, more: &[&str]| {
-            let mut arguments = vec!["run", "--plugin", plugin, "--device", device, "--out", out];
-            arguments.extend(set(settings));
-            arguments.extend(more);
-            succeeds(place.host(&arguments));
+            run_images(
+                &place,
+                plugin,
+                &settings,
+                &[&["--device", device, "--out", out], more].concat(),
+            );
         };
         run("cpu", "first", &[]);
         succeeds(place.host(&["export", "first", "--fold"]));
@@ -117,18 +130,11 @@ fn on_a_gpu_a_deterministic_run_repeats_its_bits() {
     if !has_gpu() {
         return;
     }
-    let digits = [&ENGINE[..], &DIGITS[..]].concat();
-    for (plugin, settings) in [
-        ("classification", &digits[..]),
-        ("retrieval", &retrieval::QUICK[..]),
-        ("detection", &detection::QUICK[..]),
-    ] {
+    for (plugin, settings) in quick_images() {
         let place = Place::new();
         let [first, second] = ["first", "second"].map(|out| {
-            let mut run = vec!["run", "--plugin", plugin, "--device", "cuda"];
-            run.extend(["--deterministic", "--out", out]);
-            run.extend(set(settings));
-            succeeds(place.host(&run));
+            let strict = ["--device", "cuda", "--deterministic", "--out", out];
+            run_images(&place, plugin, &settings, &strict);
             RESULTS.map(|file| fs::read(place.path(out).join(file)).unwrap())
         });
         assert!(first == second, "{plugin}");
