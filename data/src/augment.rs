@@ -122,6 +122,11 @@ impl Normalisation {
         })
     }
 
+    /// With numbers of one's own for every byte, channel by channel.
+    pub fn of_numbers(numbers: Vec<[f32; 256]>) -> Self {
+        Self { numbers }
+    }
+
     /// Number of channels.
     pub fn channels(&self) -> usize {
         self.numbers.len()

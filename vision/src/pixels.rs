@@ -28,10 +28,23 @@ impl Pixels {
             ))
             .hint("choose a network for colour images with `task.network`, such as `resnet20`"));
         }
-        Ok(Self {
-            normalisation: Normalisation::new(&input.mean, &input.std)?,
-            shape: [images.channels, images.height, images.width],
-        })
+        Ok(Self::with(
+            Normalisation::new(&input.mean, &input.std)?,
+            [images.channels, images.height, images.width],
+        ))
+    }
+
+    /// Normalises bytes of this shape, `[channels, height, width]`; with one channel all channels of the normalisation see it.
+    pub fn with(normalisation: Normalisation, shape: [usize; 3]) -> Self {
+        Self {
+            normalisation,
+            shape,
+        }
+    }
+
+    /// Channels that the network sees.
+    pub fn channels(&self) -> usize {
+        self.normalisation.channels()
     }
 
     /// `[channels, height, width]` of the bytes.
@@ -53,7 +66,7 @@ impl Pixels {
 
     fn on_cpu(&self, bytes: &[u8]) -> Result<Tensor> {
         let [channels, height, width] = self.shape;
-        let (outputs, area) = (self.normalisation.channels(), height * width);
+        let (outputs, area) = (self.channels(), height * width);
         let repeated: Vec<u8>;
         let bytes = if channels == outputs {
             bytes

@@ -5,9 +5,8 @@ use metricopt_nn::detector::matching::Role;
 use metricopt_nn::detector::{Anchors, Detector};
 use metricopt_sdk::tch::{Device, Tensor, no_grad};
 use metricopt_sdk::{Call, Error, Result};
-use metricopt_vision::Stems;
+use metricopt_vision::{Pixels, Stems};
 
-use crate::pixels::Pixels;
 use crate::truth;
 
 /// Values in front of the first FiLM site that a block of images should not exceed: 2 MB, so that what a thread works on stays in
@@ -29,7 +28,7 @@ pub(crate) struct Entrance {
 impl Entrance {
     /// Tries the detector with one black image.
     pub(crate) fn new(detector: Detector, pixels: Pixels, device: Device) -> Result<Self> {
-        let black = vec![0; pixels.image_len()];
+        let black = vec![0; pixels.shape().iter().product()];
         let size = no_grad(|| -> Result<Vec<i64>> {
             let stem = detector.stem(&pixels.tensor(&black, device)?)?;
             Ok(stem.size())

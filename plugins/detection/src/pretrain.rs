@@ -13,7 +13,7 @@ use rand_pcg::Pcg64Mcg;
 use rayon::prelude::*;
 
 use crate::part::gather;
-use crate::pixels::Pixels;
+use crate::pixels::pixels;
 use crate::truth::objects;
 
 /// An odd number without pattern, so that the seeds of steps lie far apart.
@@ -120,7 +120,7 @@ fn fit(
     context: &Context<'_>,
 ) -> Result<Weights> {
     let (device, seed) = (context.device, context.seed);
-    let pixels = Pixels::new(shape.network, scenes);
+    let pixels = pixels(shape.network, scenes);
     let mut epochs = Epochs::new(scenes.scenes.len(), config.batch_size, seed);
     let steps = epochs.steps() * config.epochs as u64;
     let mut minibatch = |step: u64| -> Result<(Tensor, Targets)> {

@@ -16,7 +16,7 @@ use crate::config::{Config, SurrogateLoss};
 use crate::found::FoundBoxes;
 use crate::minibatch::{self, Minibatch};
 use crate::part::{Entrance, Part};
-use crate::pixels::Pixels;
+use crate::pixels::pixels;
 use crate::pretrain::pretrained;
 use crate::truth::TrueBoxes;
 use crate::weights;
@@ -72,7 +72,7 @@ impl Task for Detection {
         let train = &splits.train;
         let network = config.network;
         let anchors = Anchors::new(network, [train.height, train.width]);
-        let pixels = Pixels::new(network, train);
+        let pixels = pixels(network, train);
         let mut shape = Shape::new(network, pixels.channels(), train.classes.len());
         shape.epsilon = config.norm_epsilon.unwrap_or(shape.epsilon);
         let (weights, origin) = match &config.weights {
