@@ -30,6 +30,8 @@ pub(super) enum Fault {
     StoppedReading,
     /// It printed a line that nobody asked for.
     Unasked(Vec<u8>),
+    /// It answered one query with more than a line: the first, and what came after it.
+    Several(Vec<u8>, Vec<u8>),
     /// It printed too much without ending the line; what it began with.
     TooLong(Vec<u8>),
     /// The user asked to stop.
@@ -136,7 +138,7 @@ impl Child {
                     return Err(Fault::Unasked(line));
                 }
                 if asked && !self.pending.is_empty() {
-                    return Err(Fault::Unasked(std::mem::take(&mut self.pending)));
+                    return Err(Fault::Several(line, std::mem::take(&mut self.pending)));
                 }
                 return Ok(line);
             }

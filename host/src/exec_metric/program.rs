@@ -10,6 +10,9 @@ use super::NAME;
 use super::child::{Child, Ending, Fault, Patience};
 use super::protocol::{HELLO_EXAMPLE, Hello, STDOUT_IS_OURS, excerpt};
 
+/// What keeps queries and answers in step.
+const ONE_LINE_A_FRAME: &str = "let it read a whole frame, print one line, and read the next frame";
+
 /// A program with its arguments, and how patient to be with it.
 pub(super) struct Program {
     name: String,
@@ -150,7 +153,15 @@ impl Program {
                 "printed a line that no query asked for: `{}`",
                 excerpt(&line)
             ))
-            .hint("let it read a whole frame, print one line, and read the next frame")
+            .hint(ONE_LINE_A_FRAME)
+            .hint(STDOUT_IS_OURS),
+            // Which of them is too much, nobody can tell.
+            Fault::Several(line, rest) => failed(format!(
+                "answered one query with more than one line: `{}`, then `{}`",
+                excerpt(&line),
+                excerpt(rest.trim_ascii_end())
+            ))
+            .hint(ONE_LINE_A_FRAME)
             .hint(STDOUT_IS_OURS),
             Fault::TooLong(line) => failed(format!(
                 "printed more than 1 MiB without a line end, beginning with `{}`",

@@ -451,9 +451,12 @@ fn programs_that_fail_on_a_query() {
         ),
         (
             "answers-twice",
-            &["printed a line that no query asked for: `{\"value\": 0.6}`"],
+            &[
+                "answered one query with more than one line: `{\"value\": 0.6}`, then `{\"value\": 0.6}`",
+                "print one line, and read the next frame",
+            ],
         ),
-        // Noticed before the query or taken for its answer, as it happens.
+        // Noticed before the query, taken for its answer, or in front of its answer, as it happens.
         (
             "prints-after",
             &["`ready`", "hint: standard output belongs to the protocol"],
