@@ -8,7 +8,7 @@ use crate::film::Film;
 use crate::layout::Layout;
 use crate::pass::{Mode, Pass};
 use crate::precision::Precision;
-use crate::tensors::{Shared, channels_last};
+use crate::tensors::{Shared, channels_last, for_each};
 use crate::weights::Weights;
 
 /// A frozen network that is changed through its adapter alone.
@@ -73,12 +73,7 @@ pub trait Network: Send + Sync {
     ///
     /// Those of [`logits_of_each`](Self::logits_of_each).
     fn population_logits(&self, film: &Film<'_>, stem: &Tensor) -> Result<Tensor> {
-        let candidates = film.population()?;
-        let mut repeats = vec![1; stem.dim()];
-        if let Some(first) = repeats.first_mut() {
-            *first = candidates;
-        }
-        self.logits_of_each(film, &stem.f_repeat(&repeats)?)
+        self.logits_of_each(film, &for_each(film.population()?, stem)?)
     }
 
     /// Logits `[N, classes]` without FiLM: the network as it was loaded.

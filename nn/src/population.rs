@@ -4,8 +4,8 @@
 //! block runs on one thread (libtorch must be set to one thread an operation). So the bits of all results are the same
 //! for any number of threads.
 
-use metricopt_sdk::tch::{Kind, Tensor, no_grad, with_grad};
-use metricopt_sdk::{Call, DeviceMemory, Error, Gradients, Result, autograd};
+use metricopt_sdk::tch::{Tensor, no_grad};
+use metricopt_sdk::{Call, DeviceMemory, Error, Gradients, Result, autograd, autograd_each};
 use rayon::{ThreadPool, prelude::*};
 use std::ops::Range;
 
@@ -194,31 +194,14 @@ pub fn gradients_in_one_pass(
             .collect();
         let stems = Tensor::f_cat(&stems?, 0)?;
         let (start, count) = (candidates.start as i64, candidates.len() as i64);
-        let phis = phis.f_narrow(0, start, count)?.f_detach_copy()?;
-        let phis = phis.f_set_requires_grad(true)?;
-        let losses = with_grad(|| -> Result<Tensor> {
-            let logits = network.logits_of_each(&Film::of(&phis, network.sites())?, &stems)?;
+        autograd_each(&phis.f_narrow(0, start, count)?, |phis| {
+            let logits = network.logits_of_each(&Film::of(phis, network.sites())?, &stems)?;
             let losses: Result<Vec<Tensor>> = candidates
                 .zip(logits.f_unbind(0)?)
                 .map(|(candidate, logits)| loss(candidate, 0..images, &logits))
                 .collect();
             Ok(Tensor::f_stack(&losses?, 0)?)
-        })?;
-        // No candidate enters the loss of another: the slope of the sum is that of each.
-        let sum = with_grad(|| losses.f_sum(Kind::Float))?;
-        let slopes = Tensor::f_run_backward(&[&sum], &[&phis], false, false)?;
-        Ok((
-            Vec::<f64>::try_from(losses.f_to_kind(Kind::Double)?)?,
-            slopes,
-        ))
+        })
     })?;
-    let (losses, slopes): (Vec<Vec<f64>>, Vec<Vec<Tensor>>) = parts.into_iter().unzip();
-    let losses = losses.concat();
-    if let Some(loss) = losses.iter().find(|loss| !loss.is_finite()) {
-        return Err(Error::failed(format!("the surrogate loss is {loss}")));
-    }
-    Ok(Gradients {
-        losses,
-        gradients: Tensor::f_cat(&slopes.into_iter().flatten().collect::<Vec<_>>(), 0)?,
-    })
+    Gradients::join(parts)
 }

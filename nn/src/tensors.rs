@@ -29,3 +29,12 @@ pub(crate) fn channels_last(tensor: &Tensor) -> Result<Tensor> {
         .f_contiguous()?
         .f_permute([0, 3, 1, 2])?)
 }
+
+/// The images of a stem `[N, ..]` for each of `P` candidates, one candidate after the other: `[P * N, ..]`.
+pub(crate) fn for_each(candidates: i64, stem: &Tensor) -> Result<Tensor> {
+    let mut repeats = vec![1; stem.dim()];
+    if let Some(first) = repeats.first_mut() {
+        *first = candidates;
+    }
+    Ok(stem.f_repeat(&repeats)?)
+}

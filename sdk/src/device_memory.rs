@@ -51,7 +51,7 @@ impl DeviceMemory {
             match work(start..start + count) {
                 Err(error) if is_out_of_memory(&error) => {
                     if count == 1 {
-                        return Err(error.hint("not even one row fits: ask for fewer candidates (`finetune.es.pairs`), or use `--device cpu`"));
+                        return Err(error.hint("not even one row fits: ask for fewer candidates (`finetune.es.pairs`) or smaller minibatches (`finetune.batch_size`), or use `--device cpu`"));
                     }
                     let half = count / 2;
                     tracing::warn!(

@@ -55,6 +55,8 @@ compile_error!(
 );
 
 pub mod abi;
+#[cfg(feature = "torch")]
+mod autograd;
 mod call;
 pub mod config;
 mod details;
@@ -77,6 +79,8 @@ mod task;
 pub mod testkit;
 mod view;
 
+#[cfg(feature = "torch")]
+pub use autograd::{Gradients, autograd, autograd_each};
 pub use call::Call;
 pub use details::{ClassDetails, Details};
 #[cfg(feature = "torch")]
@@ -95,9 +99,7 @@ pub use rows::{Batch, Part, Rows, Split};
 #[cfg(feature = "torch")]
 pub use shared_tensor::SharedTensor;
 #[cfg(feature = "torch")]
-pub use task::{
-    Context, Description, DynTask, Emit, Gradients, Site, Task, TaskEntry, autograd, boxed,
-};
+pub use task::{Context, Description, DynTask, Emit, Site, Task, TaskEntry, boxed};
 pub use view::{Data, View, Views};
 
 /// Log events: a plugin's `tracing::info!` appears in the host's log with the plugin's name.

@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 use std::fmt;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
-use tch::{Device, Kind as Dtype, Tensor};
+use tch::{Device, Tensor};
 
 use crate::{
-    Batch, Call, Error, Kind, NamedTensor, Pictures, Result, Rows, Split, Views, config, panics,
+    Batch, Call, Error, Gradients, Kind, NamedTensor, Pictures, Result, Rows, Split, Views,
+    autograd, config, panics,
 };
 
 /// A FiLM site: a place in the network where per-channel scale and shift act (Perez et al., AAAI 2018).
@@ -79,15 +80,6 @@ pub struct Context<'a> {
 /// A task may emit all candidates at once or in groups, in any order, each once. What is emitted is borrowed for the
 /// duration of the call.
 pub type Emit<'a> = dyn FnMut(usize, &[Views<'_>]) -> Result<()> + 'a;
-
-/// Surrogate losses and their gradients at `P` adapters.
-#[derive(Debug)]
-pub struct Gradients {
-    /// The losses, `[P]`.
-    pub losses: Vec<f64>,
-    /// The gradients with respect to `phi`, f32 `[P, D]`.
-    pub gradients: Tensor,
-}
 
 /// A task: it owns the data, the frozen network and the surrogate loss, and sees the world through its adapter `phi`.
 ///
@@ -312,37 +304,6 @@ pub(crate) fn not_folded() -> Error {
     Error::unsupported("does not offer to fold its adapter into the weights")
         .hint("`adapter.safetensors` of the run holds scale and shift of every FiLM site")
         .hint("the author of a task adds it with the method `fold` of `Task`")
-}
-
-/// Value and gradient of a scalar function of `phi` by autograd.
-///
-/// ```
-/// use metricopt_sdk::{autograd, tch::{Kind, Tensor}};
-///
-/// let phi = Tensor::from_slice(&[1.0_f32, 2.0]);
-/// let (value, gradient) = autograd(&phi, |phi| Ok(phi.square().sum(Kind::Float)))?;
-/// assert_eq!(value, 5.0);
-/// assert_eq!(Vec::<f32>::try_from(gradient)?, [2.0, 4.0]);
-/// # Ok::<(), metricopt_sdk::Error>(())
-/// ```
-///
-/// # Errors
-///
-/// Those of the function, or if its value is not finite or does not depend on `phi`.
-pub fn autograd(
-    phi: &Tensor,
-    function: impl FnOnce(&Tensor) -> Result<Tensor>,
-) -> Result<(f64, Tensor)> {
-    let leaf = phi.f_detach_copy()?.f_set_requires_grad(true)?;
-    let loss = tch::with_grad(|| function(&leaf))?;
-    let value = f64::try_from(&loss.f_to_kind(Dtype::Double)?)?;
-    if !value.is_finite() {
-        return Err(Error::failed(format!("the surrogate loss is {value}")));
-    }
-    let gradient = Tensor::f_run_backward(&[&loss], &[&leaf], false, false)?
-        .pop()
-        .ok_or_else(|| Error::failed("the surrogate loss does not depend on `phi`"))?;
-    Ok((value, gradient))
 }
 
 /// An opened task behind one face, whether compiled in or loaded: what the engine calls.

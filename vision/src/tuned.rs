@@ -144,16 +144,18 @@ impl Tuned {
     ) -> Result<Gradients> {
         let network = self.entrance.network.as_ref();
         let whole = self.sites.whole(phis)?;
-        let (mut losses, mut gradients) = (Vec::with_capacity(images.len()), Vec::new());
+        let mut parts = Vec::new();
+        let mut first = 0;
         // Adapters whose minibatches have one size go side by side.
         for same in images.chunk_by(|a, b| a == b) {
-            let (first, images) = (losses.len(), same[0]);
-            let phis = whole.f_narrow(0, first as i64, same.len() as i64)?;
-            let stem = |index: usize, range: Range<usize>| stem(first + index, range);
+            let (start, images) = (first, same[0]);
+            first += same.len();
+            let phis = whole.f_narrow(0, start as i64, same.len() as i64)?;
+            let stem = |index: usize, range: Range<usize>| stem(start + index, range);
             let loss = |index: usize, range: Range<usize>, logits: &Tensor| {
-                loss(first + index, range, logits)
+                loss(start + index, range, logits)
             };
-            let found = if self.entrance.device == Device::Cpu {
+            parts.push(if self.entrance.device == Device::Cpu {
                 let size = block;
                 let blocks = Blocks { images, size };
                 population::gradients(network, &phis, blocks, &stem, &loss, &self.pool, call)?
@@ -162,13 +164,12 @@ impl Tuned {
                 population::gradients_in_one_pass(
                     network, &phis, images, memory, &stem, &loss, call,
                 )?
-            };
-            losses.extend(found.losses);
-            gradients.push(found.gradients);
+            });
         }
+        let found = Gradients::join(parts)?;
         Ok(Gradients {
-            gradients: self.sites.own(&Tensor::f_cat(&gradients, 0)?)?,
-            losses,
+            gradients: self.sites.own(&found.gradients)?,
+            ..found
         })
     }
 

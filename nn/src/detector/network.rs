@@ -8,7 +8,7 @@ use crate::film::Film;
 use crate::initialise::random;
 use crate::layout::Layout;
 use crate::pass::{Mode, Pass};
-use crate::tensors::{Shared, channels_last};
+use crate::tensors::{Shared, channels_last, for_each};
 use crate::weights::Weights;
 
 /// Probability of an object at an anchor before training (Lin et al., ICCV 2017, section 4.1).
@@ -146,15 +146,36 @@ impl Detector {
     ///
     /// If the adapter is that of another network; those of libtorch.
     pub fn output(&self, film: &Film<'_>, stem: &Tensor) -> Result<Output> {
-        let ours = self.sites().iter().map(|site| site.channels);
-        if !film.sites().iter().map(|site| site.channels).eq(ours) {
-            return Err(Error::data(format!(
-                "an adapter of {} FiLM sites was given to a detector with {}",
-                film.sites().len(),
-                self.sites().len()
-            )));
-        }
+        self.check(film)?;
         self.output_in(Mode::Film(film), stem)
+    }
+
+    /// Scores and codes of a population in one batched pass: `film` is cut from adapters `[P, D]`, and `stems` `[P * N, ..]` has `N`
+    /// images of each candidate, one candidate after the other. One output a candidate.
+    ///
+    /// For devices that need large batches; on the CPU a pass for each candidate is faster.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`output`](Self::output), or if the images cannot be shared out among the candidates.
+    pub fn output_of_each(&self, film: &Film<'_>, stems: &Tensor) -> Result<Vec<Output>> {
+        self.check(film)?;
+        let candidates = film.population()?;
+        let Output { logits, codes } = self.output_in(Mode::Population(film), stems)?;
+        let [logits, codes] = [logits, codes].map(|rows| rows.f_chunk(candidates, 0));
+        let outputs = logits?.into_iter().zip(codes?);
+        Ok(outputs
+            .map(|(logits, codes)| Output { logits, codes })
+            .collect())
+    }
+
+    /// The same where all candidates share the images of one `stem` `[N, ..]`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`output_of_each`](Self::output_of_each).
+    pub fn population_output(&self, film: &Film<'_>, stem: &Tensor) -> Result<Vec<Output>> {
+        self.output_of_each(film, &for_each(film.population()?, stem)?)
     }
 
     /// Scores and codes without FiLM: the network as it was loaded.
@@ -174,6 +195,18 @@ impl Detector {
     pub fn fold(&self, phi: &Tensor) -> Result<Weights> {
         let film = Film::of(phi, self.sites())?;
         Weights::folded(&self.layout, self.tensors.get(), &film)
+    }
+
+    fn check(&self, film: &Film<'_>) -> Result<()> {
+        let ours = self.sites().iter().map(|site| site.channels);
+        if film.sites().iter().map(|site| site.channels).eq(ours) {
+            return Ok(());
+        }
+        Err(Error::data(format!(
+            "an adapter of {} FiLM sites was given to a detector with {}",
+            film.sites().len(),
+            self.sites().len()
+        )))
     }
 
     fn output_in(&self, mode: Mode<'_>, stem: &Tensor) -> Result<Output> {

@@ -220,6 +220,30 @@ fn folding(network: DetectorName) -> (f64, f64) {
 }
 
 #[test]
+fn a_population_in_one_pass_says_what_single_passes_say() {
+    for network in QUICK {
+        let detector = detector(network);
+        let stem = detector.stem(&images(2, [64, 64])).unwrap();
+        let dimensions = detector.dimensions() as i64;
+        let steps = Tensor::arange(3 * dimensions, (Kind::Float, Device::Cpu));
+        let phis = ((steps * 0.7).sin() * 0.1).view([3, dimensions]);
+        let film = Film::of(&phis, detector.sites()).unwrap();
+        let population = no_grad(|| detector.population_output(&film, &stem)).unwrap();
+        assert_eq!(population.len(), 3);
+        for (candidate, together) in (0..).zip(&population) {
+            let phi = phis.get(candidate);
+            let film = Film::of(&phi, detector.sites()).unwrap();
+            let alone = no_grad(|| detector.output(&film, &stem)).unwrap();
+            let logits = distance(&together.logits, &alone.logits);
+            let codes = distance(&together.codes, &alone.codes);
+            assert!(logits < 1e-5 && codes < 1e-5, "{network} {logits} {codes}");
+        }
+        let one = Film::of(&phis.get(0), detector.sites()).unwrap();
+        assert!(detector.population_output(&one, &stem).is_err());
+    }
+}
+
+#[test]
 fn the_gradient_is_that_of_finite_differences() {
     let network = DetectorName::Tiny;
     let detector = detector(network);

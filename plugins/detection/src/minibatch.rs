@@ -98,9 +98,17 @@ impl<'a> Minibatch<'a> {
     }
 
     fn output(&self, phi: &Tensor, block: &Range<usize>) -> Result<Output> {
-        let stem = no_grad(|| self.part.stem(self.entrance, &self.rows[block.clone()]))?;
         let detector = &self.entrance.detector;
-        detector.output(&Film::of(phi, detector.sites())?, &stem)
+        detector.output(&Film::of(phi, detector.sites())?, &self.stem(block)?)
+    }
+
+    /// What stands in front of the first FiLM site for some images.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch.
+    pub(crate) fn stem(&self, block: &Range<usize>) -> Result<Tensor> {
+        no_grad(|| self.part.stem(self.entrance, &self.rows[block.clone()]))
     }
 
     /// What some images add to the loss.
@@ -114,7 +122,20 @@ impl<'a> Minibatch<'a> {
         block: &Range<usize>,
         ranking: Option<&[f32]>,
     ) -> Result<Tensor> {
-        let output = self.output(phi, block)?;
+        self.share_of(&self.output(phi, block)?, block, ranking)
+    }
+
+    /// The same, given what the network says of these images.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch.
+    pub(crate) fn share_of(
+        &self,
+        output: &Output,
+        block: &Range<usize>,
+        ranking: Option<&[f32]>,
+    ) -> Result<Tensor> {
         let device = self.entrance.device;
         let roles = self.part.roles(&self.rows[block.clone()]);
         let targets = Targets::new(&roles, self.classes, device)?;
@@ -123,18 +144,28 @@ impl<'a> Minibatch<'a> {
             weights => Some(Tensor::f_from_slice(weights)?.f_to_device(device)?),
         };
         let Some(ranking) = ranking else {
-            return loss(&output, &targets, &self.scale, weights.as_ref());
+            return loss(output, &targets, &self.scale, weights.as_ref());
         };
         let image = ranking.len() / self.rows.len().max(1);
         let slopes = Tensor::f_from_slice(&ranking[block.start * image..block.end * image])?
             .f_view_as(&output.logits)?
             .f_to_device(device)?;
-        loss_by_slopes(&output, &targets, &slopes, &self.scale, weights.as_ref())
+        loss_by_slopes(output, &targets, &slopes, &self.scale, weights.as_ref())
     }
 }
 
-/// Losses and gradients of minibatches, each at its row of the adapters `[P, D]`. All blocks of images of all adapters are shared
-/// out among the threads and added in order.
+/// Some images of a minibatch, and the adapter that they are for.
+pub(crate) struct Piece {
+    /// The place of the minibatch and of its adapter.
+    pub(crate) candidate: usize,
+    /// The images.
+    pub(crate) block: Range<usize>,
+    /// The adapter `[D]`.
+    pub(crate) phi: Tensor,
+}
+
+/// Losses and gradients of minibatches, each at its row of the adapters `[P, D]`. All pieces of all minibatches are shared out among
+/// the threads and added in order.
 ///
 /// AP-loss goes through the network once more: its gradient at one image needs the logits of all, and to keep what autograd needs
 /// of all of them until then would take gigabytes.
@@ -148,20 +179,41 @@ pub(crate) fn gradients(
     pool: &rayon::ThreadPool,
     call: &Call<'_>,
 ) -> Result<Gradients> {
-    let rankings = rankings(minibatches, phis, pool, call)?;
-    let follow = |(candidate, block, phi): (usize, Range<usize>, Tensor)| {
+    let rankings = rankings(minibatches, pool, || {
+        let logits = |piece: Piece| {
+            call.check()?;
+            let minibatch = &minibatches[piece.candidate];
+            Ok((piece.candidate, minibatch.logits(&piece.phi, &piece.block)?))
+        };
+        let pieces = pieces(minibatches, phis)?;
+        pool.install(|| pieces.into_par_iter().map(logits).collect())
+    })?;
+    let follow = |Piece {
+                      candidate,
+                      block,
+                      phi,
+                  }: Piece| {
         call.check()?;
         let ranking = rankings[candidate].as_deref();
         let share = |phi: &Tensor| minibatches[candidate].share(phi, &block, ranking);
         let (loss, gradient) = metricopt_sdk::autograd(&phi, share)?;
         Ok((candidate, loss, gradient))
     };
-    let work = work(minibatches, phis)?;
+    let pieces = pieces(minibatches, phis)?;
     let parts: Result<Vec<(usize, f64, Tensor)>> =
-        pool.install(|| work.into_par_iter().map(follow).collect());
-    let mut losses = vec![0.0; minibatches.len()];
+        pool.install(|| pieces.into_par_iter().map(follow).collect());
+    sum(parts?, phis)
+}
+
+/// What the pieces add up to, in their order.
+///
+/// # Errors
+///
+/// Those of libtorch.
+pub(crate) fn sum(parts: Vec<(usize, f64, Tensor)>, phis: &Tensor) -> Result<Gradients> {
     let gradients = phis.f_zeros_like()?;
-    for (candidate, loss, gradient) in parts? {
+    let mut losses = vec![0.0; phis.size().first().map_or(0, |&count| count as usize)];
+    for (candidate, loss, gradient) in parts {
         losses[candidate] += loss;
         let mut sum = gradients.f_get(candidate as i64)?;
         let _ = sum.f_add_(&gradient)?;
@@ -170,43 +222,41 @@ pub(crate) fn gradients(
 }
 
 /// Every block of images of every minibatch, with its adapter.
-fn work(
-    minibatches: &[Minibatch<'_>],
-    phis: &Tensor,
-) -> Result<Vec<(usize, Range<usize>, Tensor)>> {
-    let mut work = Vec::new();
+///
+/// # Errors
+///
+/// Those of libtorch.
+pub(crate) fn pieces(minibatches: &[Minibatch<'_>], phis: &Tensor) -> Result<Vec<Piece>> {
+    let mut pieces = Vec::new();
     for (candidate, minibatch) in minibatches.iter().enumerate() {
         for block in minibatch.blocks() {
-            work.push((
+            pieces.push(Piece {
                 candidate,
                 block,
-                phis.f_get(candidate as i64)?.f_detach_copy()?,
-            ));
+                phi: phis.f_get(candidate as i64)?.f_detach_copy()?,
+            });
         }
     }
-    Ok(work)
+    Ok(pieces)
 }
 
-/// What AP-loss says to the logits of each minibatch.
-fn rankings(
+/// What AP-loss says to the logits of each minibatch, nothing for other losses. `logits` tells those of the pieces, for a minibatch
+/// in the order of its images.
+///
+/// # Errors
+///
+/// Those of `logits`.
+pub(crate) fn rankings(
     minibatches: &[Minibatch<'_>],
-    phis: &Tensor,
     pool: &rayon::ThreadPool,
-    call: &Call<'_>,
+    logits: impl FnOnce() -> Result<Vec<(usize, Vec<f32>)>>,
 ) -> Result<Vec<Option<Vec<f32>>>> {
     let ranks = |minibatch: &Minibatch<'_>| minibatch.loss == SurrogateLoss::ApLoss;
     if !minibatches.iter().any(ranks) {
         return Ok(vec![None; minibatches.len()]);
     }
-    let logits = |(candidate, block, phi): (usize, Range<usize>, Tensor)| {
-        call.check()?;
-        Ok((candidate, minibatches[candidate].logits(&phi, &block)?))
-    };
-    let work = work(minibatches, phis)?;
-    let blocks: Result<Vec<(usize, Vec<f32>)>> =
-        pool.install(|| work.into_par_iter().map(logits).collect());
     let mut all = vec![Vec::new(); minibatches.len()];
-    for (candidate, logits) in blocks? {
+    for (candidate, logits) in logits()? {
         all[candidate].extend(logits);
     }
     let ranked = |(minibatch, logits): (&Minibatch<'_>, Vec<f32>)| Some(minibatch.ranked(&logits));

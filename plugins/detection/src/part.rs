@@ -4,8 +4,8 @@ use metricopt_data::detection::Scenes;
 use metricopt_nn::detector::matching::Role;
 use metricopt_nn::detector::{Anchors, Detector};
 use metricopt_sdk::tch::{Device, Tensor, no_grad};
-use metricopt_sdk::{Call, Error, Result};
-use metricopt_vision::{Pixels, Stems};
+use metricopt_sdk::{Call, DeviceMemory, Error, Result};
+use metricopt_vision::{Pixels, Stems, device_memory};
 
 use crate::truth;
 
@@ -21,6 +21,8 @@ pub(crate) struct Entrance {
     pub(crate) detector: Detector,
     pixels: Pixels,
     pub(crate) device: Device,
+    /// What a GPU takes at a time.
+    pub(crate) memory: DeviceMemory,
     /// `[channels, height, width]` in front of the first FiLM site.
     stem: [usize; 3],
 }
@@ -38,11 +40,13 @@ impl Entrance {
             detector,
             pixels,
             device,
+            memory: device_memory(),
             stem: [1, 2, 3].map(extent),
         })
     }
 
-    fn stem_values(&self) -> usize {
+    /// Number of values in front of the first FiLM site for one image.
+    pub(crate) fn stem_values(&self) -> usize {
         self.stem.iter().product()
     }
 

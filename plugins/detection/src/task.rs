@@ -3,10 +3,10 @@
 use metricopt_data::Opening;
 use metricopt_data::detection::{Frame, Scenes, Splits, open};
 use metricopt_nn::detector::detect::Keeping;
-use metricopt_nn::detector::{Anchors, Detector, DetectorName, Shape};
+use metricopt_nn::detector::{Anchors, Detector, DetectorName, Output, Shape};
 use metricopt_nn::{Film, Weights};
 use metricopt_sdk::prelude::*;
-use metricopt_sdk::tch::{Kind as Dtype, Tensor, no_grad};
+use metricopt_sdk::tch::{Device, Kind as Dtype, Tensor, no_grad};
 use metricopt_vision::TunedSites;
 use rayon::prelude::*;
 use serde_json::{Value, json};
@@ -18,6 +18,7 @@ use crate::minibatch::{self, Minibatch};
 use crate::part::{Entrance, Part};
 use crate::pixels::pixels;
 use crate::pretrain::pretrained;
+use crate::side_by_side;
 use crate::truth::TrueBoxes;
 use crate::weights;
 
@@ -158,7 +159,11 @@ impl Task for Detection {
         let minibatches: Result<Vec<Minibatch<'_>>> =
             batches.iter().map(|batch| self.minibatch(batch)).collect();
         let whole = self.sites.whole(phis)?;
-        let found = minibatch::gradients(&minibatches?, &whole, &self.pool, call)?;
+        let found = if self.entrance.device == Device::Cpu {
+            minibatch::gradients(&minibatches?, &whole, &self.pool, call)?
+        } else {
+            side_by_side::gradients(&self.entrance, &minibatches?, &whole, &self.pool, call)?
+        };
         Ok(Gradients {
             gradients: self.sites.own(&found.gradients)?,
             ..found
@@ -227,8 +232,7 @@ impl Detection {
         Minibatch::new(self.loss, self.classes, &self.entrance, part, batch)
     }
 
-    /// The boxes that each candidate finds on the chosen images. A block of images meets all candidates, one a thread, because what
-    /// stands in front of the first site is the same for all.
+    /// The boxes that each candidate finds on the chosen images.
     fn find(
         &self,
         phis: &Tensor,
@@ -236,9 +240,30 @@ impl Detection {
         chosen: &[u32],
         call: &Call<'_>,
     ) -> Result<Vec<FoundBoxes>> {
+        let blocks = if self.entrance.device == Device::Cpu {
+            self.find_one_by_one(phis, part, chosen, call)?
+        } else {
+            self.find_side_by_side(phis, part, chosen, call)?
+        };
         let count = phis.size().first().copied().unwrap_or(0) as usize;
-        let scenes = part.scenes();
-        let size = [scenes.height as f32, scenes.width as f32];
+        let mut all: Vec<FoundBoxes> = (0..count).map(|_| FoundBoxes::default()).collect();
+        for block in blocks {
+            for (all, found) in all.iter_mut().zip(block) {
+                all.append(found);
+            }
+        }
+        Ok(all)
+    }
+
+    /// By blocks of images, what each candidate finds there. A block meets all candidates, one a thread, because what stands in front
+    /// of the first site is the same for all.
+    fn find_one_by_one(
+        &self,
+        phis: &Tensor,
+        part: &Part,
+        chosen: &[u32],
+        call: &Call<'_>,
+    ) -> Result<Vec<Vec<FoundBoxes>>> {
         let blocks: Vec<&[u32]> = chosen.chunks(self.entrance.block()).collect();
         // Tensors may be handed to other threads, but not looked at by several.
         let candidates: Vec<Mutex<Tensor>> =
@@ -246,10 +271,6 @@ impl Detection {
         let of_block = |rows: &[u32]| -> Result<Vec<FoundBoxes>> {
             call.check()?;
             let stem = Mutex::new(no_grad(|| part.stem(&self.entrance, rows))?);
-            let images: Vec<_> = rows
-                .iter()
-                .map(|&row| (row, scenes.scenes[row as usize].frame))
-                .collect();
             let of_candidate = |phi: &Mutex<Tensor>| -> Result<FoundBoxes> {
                 call.check()?;
                 let (phi, stem) = (own(phi), own(&stem));
@@ -257,20 +278,42 @@ impl Detection {
                     let detector = &self.entrance.detector;
                     detector.output(&Film::of(&phi, detector.sites())?, &stem)
                 })?;
-                FoundBoxes::of(&output, &images, &self.anchors, size, &self.keeping)
+                self.boxes(&output, part, rows)
             };
             candidates.par_iter().map(of_candidate).collect()
         };
-        let found: Result<Vec<Vec<FoundBoxes>>> = self
-            .pool
-            .install(|| blocks.into_par_iter().map(of_block).collect());
-        let mut all: Vec<FoundBoxes> = (0..count).map(|_| FoundBoxes::default()).collect();
-        for block in found? {
-            for (all, found) in all.iter_mut().zip(block) {
-                all.append(found);
-            }
-        }
-        Ok(all)
+        self.pool
+            .install(|| blocks.into_par_iter().map(of_block).collect())
+    }
+
+    /// The same with all candidates in one pass; the threads turn what comes back into boxes.
+    fn find_side_by_side(
+        &self,
+        phis: &Tensor,
+        part: &Part,
+        chosen: &[u32],
+        call: &Call<'_>,
+    ) -> Result<Vec<Vec<FoundBoxes>>> {
+        let entrance = &self.entrance;
+        side_by_side::outputs(entrance, part, chosen, phis, call, |rows, outputs| {
+            let outputs = outputs.into_par_iter();
+            self.pool.install(|| {
+                outputs
+                    .map(|output| self.boxes(&output, part, rows))
+                    .collect()
+            })
+        })
+    }
+
+    /// What an output for some images says.
+    fn boxes(&self, output: &Output, part: &Part, rows: &[u32]) -> Result<FoundBoxes> {
+        let scenes = part.scenes();
+        let size = [scenes.height as f32, scenes.width as f32];
+        let images: Vec<(u32, Frame)> = rows
+            .iter()
+            .map(|&row| (row, scenes.scenes[row as usize].frame))
+            .collect();
+        FoundBoxes::of(output, &images, &self.anchors, size, &self.keeping)
     }
 }
 
@@ -348,3 +391,6 @@ fn describe(splits: &Splits) -> Vec<(String, String)> {
         .map(|(name, fact)| (name.to_owned(), fact))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

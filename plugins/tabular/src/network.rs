@@ -75,7 +75,7 @@ impl TensorNetwork {
     }
 
     /// Logits `[N]` at one adapter `[D]`, from the pre-activations of the first hidden layer `[N, channels]`; or `[P, N]` at a
-    /// population of adapters `[P, D]`, in one pass.
+    /// population of adapters `[P, D]` in one pass, from these or from rows of its own for each, `[P, N, channels]`.
     pub(crate) fn logits(&self, phi: &Tensor, first: &Tensor) -> Result<Tensor> {
         // One row for all samples: `[1, D]`, or `[P, 1, D]`.
         let phi = phi.f_unsqueeze(-2)?;

@@ -2,7 +2,7 @@
 
 use metricopt_sdk::prelude::*;
 use metricopt_sdk::tch::{Device, Tensor, no_grad};
-use metricopt_sdk::{DeviceMemory, SharedTensor};
+use metricopt_sdk::{DeviceMemory, SharedTensor, autograd_each};
 use rayon::prelude::*;
 
 use crate::cache;
@@ -62,6 +62,22 @@ pub struct Tabular {
     pool: rayon::ThreadPool,
     /// By [`Split`].
     splits: [SplitData; 3],
+}
+
+/// The rows of a minibatch, on the device.
+struct Minibatch {
+    /// Pre-activations of the first layer `[N, channels]`.
+    first: Tensor,
+    /// Labels f32 `[N]`.
+    labels: Tensor,
+    /// What each row counts `[N]`, if not all alike.
+    weights: Option<Tensor>,
+}
+
+impl Minibatch {
+    fn rows(&self) -> usize {
+        self.labels.numel()
+    }
 }
 
 /// What is kept of a split: labels, and the activations in front of the first FiLM site, which no adapter changes.
@@ -173,23 +189,11 @@ impl Task for Tabular {
     }
 
     fn loss(&self, phi: &Tensor, batch: &Batch<'_>) -> Result<Tensor> {
-        let data = &self.splits[batch.split as usize];
-        let rows: Vec<i64> = batch
-            .rows(data.labels.len())
-            .into_iter()
-            .map(i64::from)
-            .collect();
-        let rows = Tensor::f_from_slice(&rows)?.f_to_device(self.device)?;
-        let labels = data.targets.get().f_index_select(0, &rows)?;
-        let first = data.first.get().f_index_select(0, &rows)?;
-        let weights = match batch.class_weights {
-            &[negative, positive] => Some(row_weights(
-                &labels,
-                f64::from(negative),
-                f64::from(positive),
-            )?),
-            _ => None,
-        };
+        let Minibatch {
+            first,
+            labels,
+            weights,
+        } = self.minibatch(batch)?;
         cross_entropy(
             &self.tensors.logits(phi, &first)?,
             &labels,
@@ -203,6 +207,9 @@ impl Task for Tabular {
         batches: &[Batch<'_>],
         call: &Call<'_>,
     ) -> Result<Gradients> {
+        if self.device != Device::Cpu {
+            return self.gradients_on_device(phis, batches, call);
+        }
         let phis: Vec<SharedTensor> = (0..batches.len() as i64)
             .map(|index| Ok(SharedTensor::new(phis.f_get(index)?)))
             .collect::<Result<_>>()?;
@@ -270,6 +277,70 @@ impl Task for Tabular {
 }
 
 impl Tabular {
+    fn minibatch(&self, batch: &Batch<'_>) -> Result<Minibatch> {
+        let data = &self.splits[batch.split as usize];
+        let rows: Vec<i64> = batch
+            .rows(data.labels.len())
+            .into_iter()
+            .map(i64::from)
+            .collect();
+        let rows = Tensor::f_from_slice(&rows)?.f_to_device(self.device)?;
+        let labels = data.targets.get().f_index_select(0, &rows)?;
+        let weights = match batch.class_weights {
+            &[negative, positive] => Some(row_weights(
+                &labels,
+                f64::from(negative),
+                f64::from(positive),
+            )?),
+            _ => None,
+        };
+        Ok(Minibatch {
+            first: data.first.get().f_index_select(0, &rows)?,
+            labels,
+            weights,
+        })
+    }
+
+    /// Losses and gradients by one pass and one way back for as many adapters as fit the device; their minibatches have one size
+    /// each.
+    fn gradients_on_device(
+        &self,
+        phis: &Tensor,
+        batches: &[Batch<'_>],
+        call: &Call<'_>,
+    ) -> Result<Gradients> {
+        // Autograd keeps the activations of all layers.
+        let values: usize = self.network.layers.iter().map(|layer| layer.outputs).sum();
+        let minibatches: Result<Vec<Minibatch>> =
+            batches.iter().map(|batch| self.minibatch(batch)).collect();
+        let minibatches = minibatches?;
+        let (mut parts, mut start) = (Vec::new(), 0);
+        for same in minibatches.chunk_by(|a, b| a.rows() == b.rows()) {
+            let rows = same[0].rows();
+            parts.extend(self.memory.each(same.len(), rows * values, |some| {
+                call.check()?;
+                let at = (start + some.start) as i64;
+                let phis = phis.f_narrow(0, at, some.len() as i64)?;
+                let same = &same[some];
+                let first: Vec<&Tensor> = same.iter().map(|one| &one.first).collect();
+                let first = Tensor::f_stack(&first, 0)?;
+                autograd_each(&phis, |phis| {
+                    let logits = self.tensors.logits(phis, &first)?.f_unbind(0)?;
+                    let losses: Result<Vec<Tensor>> = same
+                        .iter()
+                        .zip(logits)
+                        .map(|(one, logits)| {
+                            cross_entropy(&logits, &one.labels, one.weights.as_ref())
+                        })
+                        .collect();
+                    Ok(Tensor::f_stack(&losses?, 0)?)
+                })
+            })?);
+            start += same.len();
+        }
+        Gradients::join(parts)
+    }
+
     /// Scores of every candidate, by blocks of rows shared out among the threads.
     fn score_on_cpu(
         &self,

@@ -272,6 +272,39 @@ fn gradients_equal_finite_differences() {
     }
 }
 
+/// Minibatches of two sizes, with and without class weights, as many at a time as a device would take.
+#[test]
+fn gradients_in_one_pass_are_those_of_each() {
+    let mut task = open(1, None);
+    let phis = adapters(4);
+    let batch = |step: u64, size, class_weights| Batch {
+        split: Split::Train,
+        seed: 4,
+        step,
+        size,
+        fraction: 1.0,
+        class_weights,
+    };
+    let batches = [
+        batch(0, 256, &[][..]),
+        batch(1, 256, &[1.0, 2.0]),
+        batch(2, 256, &[]),
+        batch(3, 100, &[]),
+    ];
+    let expected = task.gradients(&phis, &batches, &call(1)).unwrap();
+    // 256 rows of 16 + 8 + 4 + 1 values: room for one minibatch, two or all.
+    for fits in [1, 2, 3] {
+        task.memory = DeviceMemory::new(fits * 256 * 29);
+        let found = task.gradients_on_device(&phis, &batches, &call(1)).unwrap();
+        for (found, expected) in found.losses.iter().zip(&expected.losses) {
+            assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+        }
+        assert_eq!(found.gradients.size(), phis.size());
+        let off = (&found.gradients - &expected.gradients).abs().max();
+        assert!(f64::try_from(off).unwrap() < 1e-6, "{fits}");
+    }
+}
+
 #[test]
 fn the_description_fits() {
     let description = open(1, None).describe();
