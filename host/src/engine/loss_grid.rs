@@ -100,7 +100,13 @@ impl Baselines<'_> {
                         tuned.point = Some(point);
                     }
                 }
-                Err(error) if matches!(error.kind(), ErrorKind::Failed | ErrorKind::Undefined) => {
+                // Far away losses and gradients overflow, or predictions that were asked for are no numbers.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::Failed | ErrorKind::Undefined | ErrorKind::Data
+                    ) =>
+                {
                     tuned.failed.push(format!("{point}: {error}"));
                     first_error.get_or_insert(error);
                 }

@@ -1,6 +1,6 @@
 //! `host compare`: methods side by side, paired by seed.
 
-use crate::support::{Place, fails, set, succeeds};
+use crate::support::{Place, fails, library, set, succeeds};
 use serde_json::Value;
 use std::fs;
 
@@ -289,6 +289,27 @@ fn a_method_that_does_not_apply_is_left_out_with_a_note() {
         table.contains("Left out: threshold, `baselines.thresholds` is 0.\n"),
         "{table}"
     );
+    assert_eq!(
+        names(&comparison(&place, "out")["methods"]),
+        ["pretrained", "loss-only"]
+    );
+}
+
+/// A rate of the grid that is too large for the network is no reason to lose the comparison.
+#[test]
+fn a_rate_that_leads_to_no_numbers_is_left_out_with_a_note() {
+    let place = Place::new();
+    let library = library("metricopt_misbehaving");
+    let mut arguments = vec!["compare", "--plugin", library.to_str().unwrap()];
+    arguments.extend(["--seeds", "2", "--methods", "pretrained", "--out", "out"]);
+    arguments.extend(set(&["task.how=not-a-number-far-away"]));
+    let table = succeeds(place.host(&arguments));
+    for seed in [0, 1] {
+        let note = format!("Seed {seed}: loss-only without sgd 0.3: task");
+        assert!(table.contains(&note), "{table}");
+    }
+    assert!(table.contains("holds NaN at element 0"), "{table}");
+    assert!(!table.contains("without adam 0.003:"), "{table}");
     assert_eq!(
         names(&comparison(&place, "out")["methods"]),
         ["pretrained", "loss-only"]

@@ -35,6 +35,8 @@ enum How {
     MissingTensor,
     /// Emits scores that are not numbers.
     NotANumberScores,
+    /// The same, where the adapter is longer than 1.
+    NotANumberFarAway,
     /// Emits every candidate twice.
     Twice,
     /// Emits nothing.
@@ -159,7 +161,13 @@ impl Task for Misbehaving {
         for candidate in 0..phis.size()[0] {
             let all = Vec::<f32>::try_from(self.scores(&phis.get(candidate)).sigmoid())?;
             let mut scores: Vec<f32> = chosen.iter().map(|&row| all[row as usize]).collect();
-            if self.how == How::NotANumberScores {
+            let is_far = || phis.get(candidate).norm().double_value(&[]) > 1.0;
+            let is_wrong = match self.how {
+                How::NotANumberScores => true,
+                How::NotANumberFarAway => is_far(),
+                _ => false,
+            };
+            if is_wrong {
                 scores.fill(f32::NAN);
             }
             let (flat, cube) = ([chosen.len()], [chosen.len(), 1, 1]);
