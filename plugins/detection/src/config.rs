@@ -66,12 +66,12 @@ pub enum SurrogateLoss {
 #[serde(default, deny_unknown_fields)]
 pub struct Boxes {
     /// Least score, 0 to below 1.
-    pub least_score: f32,
+    pub least_score: f64,
     /// Boxes that are compared with each other, the surest, 1 to 100000. If absent, 300 of an image, for RetinaNet 1000 of each
     /// level.
     pub candidates: Option<usize>,
     /// Intersection over union above which the less sure of two boxes of a class is dropped, above 0 and at most 1.
-    pub overlap: f32,
+    pub overlap: f64,
     /// Most boxes of an image, 1 to 100000. If absent, 100, for RetinaNet 300.
     pub limit: Option<usize>,
 }
@@ -91,9 +91,9 @@ impl Boxes {
     pub(crate) fn keeping(&self, network: DetectorName) -> Keeping {
         let usual = network.keeping();
         Keeping {
-            least_score: self.least_score,
+            least_score: self.least_score as f32,
             candidates: self.candidates.unwrap_or(usual.candidates),
-            overlap: self.overlap,
+            overlap: self.overlap as f32,
             limit: self.limit.unwrap_or(usual.limit),
         }
     }

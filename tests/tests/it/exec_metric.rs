@@ -616,7 +616,7 @@ fn ctrl_c_ends_host_and_programs() {
         let started = Instant::now();
         let stderr = interrupt(child, "-INT");
         assert!(
-            started.elapsed() < Duration::from_secs(2),
+            started.elapsed() < Duration::from_secs(5),
             "{:?}",
             started.elapsed()
         );
