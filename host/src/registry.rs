@@ -138,6 +138,12 @@ impl Registry {
         self.metrics().find(|(_, metric)| metric.name == name)
     }
 
+    /// Whether a metric is compiled in.
+    pub fn is_built_in(&self, metric: &str) -> bool {
+        let found = self.metric(metric);
+        found.is_some_and(|(plugin, _)| matches!(plugin.origin, Origin::BuiltIn))
+    }
+
     /// What a metric is called in messages.
     pub fn label_metric(&self, name: &str) -> String {
         self.metric(name).map_or_else(

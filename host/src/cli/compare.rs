@@ -327,10 +327,11 @@ impl Work<'_> {
                 say_line(&format!("{name:<18} {fact}"));
             }
         }
+        let on_device = plan.metric_on(opened.device());
         let observer = opened.observer(
             plan.metric_label.clone(),
             &plan.metric_entry,
-            plan.metric.as_ref(),
+            on_device.as_deref().unwrap_or(plan.metric.as_ref()),
             &(),
         );
         let started = Instant::now();

@@ -134,10 +134,11 @@ impl Wanted<'_> {
         };
         let description = opened.task.describe();
         let mut estimate = self.count(Some(&description));
+        let on_device = plan.metric_on(opened.device());
         let observer = opened.observer(
             plan.metric_label.clone(),
             &plan.metric_entry,
-            plan.metric.as_ref(),
+            on_device.as_deref().unwrap_or(plan.metric.as_ref()),
             &(),
         );
         *patience.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + MEASURING;

@@ -110,10 +110,11 @@ impl Job<'_> {
         let planned = self.wanted().count(Some(&description)).line();
         progress.say(&format!("{:<18} {planned}", "plan"));
         directory.identify(identity(plan, self.seed, Some(description)));
+        let on_device = plan.metric_on(opened.device());
         let mut observer = opened.observer(
             plan.metric_label.clone(),
             &plan.metric_entry,
-            plan.metric.as_ref(),
+            on_device.as_deref().unwrap_or(plan.metric.as_ref()),
             checkpoint,
         );
         observer.most_queries = plan.engine.observation.max_queries;

@@ -60,6 +60,11 @@ impl<'a> Opened<'a> {
         })
     }
 
+    /// The device that the task is on.
+    pub(super) fn device(&self) -> Device {
+        self.device
+    }
+
     /// The engine's view of the task and a metric.
     pub(super) fn observer<'o>(
         &'o self,

@@ -1,6 +1,7 @@
 //! What to tune and how: the options and checks that `run` and `compare` share.
 
 use clap::Args;
+use metricopt_sdk::tch::Device;
 use metricopt_sdk::{DynMetric, Error, MetricEntry, Result, TaskEntry};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::sync::Arc;
 
 use super::opened::check_kinds;
 use super::plugins::{Chosen, PluginOptions};
+use crate::builtin;
 use crate::config::Layers;
 use crate::engine::config::EngineConfig;
 use crate::metric_spec::MetricSpec;
@@ -41,6 +43,7 @@ pub(super) struct Plan<'a> {
     pub(super) task: &'a TaskEntry,
     pub(super) metric_entry: MetricEntry,
     pub(super) metric: Box<dyn DynMetric>,
+    metric_is_built_in: bool,
     pub(super) metric_label: Arc<str>,
     pub(super) layers: Layers,
     pub(super) engine: EngineConfig,
@@ -54,6 +57,13 @@ impl Plan<'_> {
         self.layers.set(assignment)?;
         self.engine = self.layers.engine()?;
         Ok(())
+    }
+
+    /// The metric in a form of its own for a device, if there is one.
+    pub(super) fn metric_on(&self, device: Device) -> Option<Box<dyn DynMetric + '_>> {
+        let name = &self.metric_entry.name;
+        let form = || builtin::on_device(name, self.metric.as_ref(), device);
+        self.metric_is_built_in.then(form).flatten()
     }
 
     /// Takes sections of the engine's configuration as they were in an earlier run.
@@ -100,6 +110,7 @@ impl PlanOptions {
             plugin,
             task,
             metric_label: registry.label_metric(&metric_entry.name).into(),
+            metric_is_built_in: registry.is_built_in(&metric_entry.name),
             metric_entry,
             metric,
             engine,
