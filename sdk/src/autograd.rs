@@ -16,6 +16,19 @@ pub struct Gradients {
 impl Gradients {
     /// Those of consecutive adapters as those of all.
     ///
+    /// ```
+    /// use metricopt_sdk::{Gradients, tch::Tensor};
+    ///
+    /// let part = |loss: f64, slope: f32| Gradients {
+    ///     losses: vec![loss],
+    ///     gradients: Tensor::from_slice2(&[[slope, 0.0]]),
+    /// };
+    /// let all = Gradients::join(vec![part(0.5, 1.0), part(0.25, 2.0)])?;
+    /// assert_eq!(all.losses, [0.5, 0.25]);
+    /// assert_eq!(all.gradients.size(), [2, 2]);
+    /// # Ok::<(), metricopt_sdk::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Those of libtorch; without any part.
