@@ -58,6 +58,28 @@ impl<'a> Film<'a> {
         self.sites
     }
 
+    /// Whether it was cut at such sites; `whose` says what they belong to, as in "network".
+    ///
+    /// # Errors
+    ///
+    /// If the adapter is that of another network.
+    pub(crate) fn check(&self, sites: &[Site], whose: &str) -> Result<()> {
+        let channels = |site: &Site| site.channels;
+        if self
+            .sites
+            .iter()
+            .map(channels)
+            .eq(sites.iter().map(channels))
+        {
+            return Ok(());
+        }
+        Err(Error::data(format!(
+            "an adapter of {} FiLM sites was given to a {whose} with {}",
+            self.sites.len(),
+            sites.len()
+        )))
+    }
+
     /// Number of candidates `P`.
     ///
     /// # Errors

@@ -129,18 +129,6 @@ struct Frozen {
 }
 
 impl Frozen {
-    fn check(&self, film: &Film<'_>) -> Result<()> {
-        let ours = self.sites().iter().map(|site| site.channels);
-        if film.sites().iter().map(|site| site.channels).eq(ours) {
-            return Ok(());
-        }
-        Err(Error::data(format!(
-            "an adapter of {} FiLM sites was given to a network with {}",
-            film.sites().len(),
-            self.sites().len()
-        )))
-    }
-
     fn stages(&self, pass: &Pass<'_>, stem: &Tensor) -> Result<Vec<Tensor>> {
         let stem = self.precision.activations(stem)?;
         self.architecture.maps(pass, &channels_last(&stem)?)
@@ -190,12 +178,12 @@ impl Network for Frozen {
     }
 
     fn logits(&self, film: &Film<'_>, stem: &Tensor) -> Result<Tensor> {
-        self.check(film)?;
+        film.check(self.sites(), "network")?;
         self.classified(Mode::Film(film), stem)
     }
 
     fn features(&self, film: &Film<'_>, stem: &Tensor) -> Result<Tensor> {
-        self.check(film)?;
+        film.check(self.sites(), "network")?;
         let pass = Pass {
             tensors: &self.tensors.get(),
             mode: Mode::Film(film),
@@ -204,7 +192,7 @@ impl Network for Frozen {
     }
 
     fn maps(&self, film: &Film<'_>, stem: &Tensor) -> Result<Vec<Tensor>> {
-        self.check(film)?;
+        film.check(self.sites(), "network")?;
         let pass = Pass {
             tensors: &self.tensors.get(),
             mode: Mode::Film(film),
@@ -213,7 +201,7 @@ impl Network for Frozen {
     }
 
     fn logits_of_each(&self, film: &Film<'_>, stems: &Tensor) -> Result<Tensor> {
-        self.check(film)?;
+        film.check(self.sites(), "network")?;
         let candidates = film.population()?;
         let logits = self.classified(Mode::Population(film), stems)?;
         let images = logits.size().first().map_or(0, |rows| rows / candidates);

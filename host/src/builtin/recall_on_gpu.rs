@@ -68,7 +68,7 @@ impl<'a> RecallOnGpu<'a> {
 
     /// How many items come before the nearest of a query's class.
     fn ranks(&self, input: &Retrieval<'_>, queries: &[usize], call: &Call<'_>) -> Result<Vec<i64>> {
-        let scale = common_scale(input);
+        let scale = Distance::common_factor(input);
         let prepared = |embeddings: &[f32]| -> Result<Tensor> {
             let rows = Tensor::f_from_slice(embeddings)?
                 .f_view([-1, input.dimensions() as i64])?
@@ -197,17 +197,6 @@ fn unit_length(rows: &Tensor) -> Result<Tensor> {
     let squares = rows.f_square()?.f_sum_dim_intlist(1, true, Kind::Double)?;
     let factors = squares.f_rsqrt()?.f_masked_fill(&squares.f_eq(0.0)?, 1.0)?;
     Ok(rows.f_mul(&factors)?.f_to_kind(Kind::Float)?)
-}
-
-/// A power of two that keeps the squares of all embeddings from overflowing and rounds nothing.
-fn common_scale(input: &Retrieval<'_>) -> f64 {
-    let queries = input.query_embeddings().unwrap_or_default();
-    let all = input.embeddings().iter().chain(queries);
-    let largest = all.fold(0.0_f32, |largest, x| largest.max(x.abs()));
-    if largest == 0.0 {
-        return 1.0;
-    }
-    (-f64::from(largest).log2().floor()).exp2()
 }
 
 #[cfg(test)]

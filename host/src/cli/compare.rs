@@ -328,12 +328,7 @@ impl Work<'_> {
             }
         }
         let on_device = plan.metric_on(opened.device());
-        let observer = opened.observer(
-            plan.metric_label.clone(),
-            &plan.metric_entry,
-            on_device.as_deref().unwrap_or(plan.metric.as_ref()),
-            &(),
-        );
+        let observer = plan.observer(&opened, on_device.as_deref(), &());
         let started = Instant::now();
         Contest {
             observer: &observer,

@@ -135,12 +135,7 @@ impl Wanted<'_> {
         let description = opened.task.describe();
         let mut estimate = self.count(Some(&description));
         let on_device = plan.metric_on(opened.device());
-        let observer = opened.observer(
-            plan.metric_label.clone(),
-            &plan.metric_entry,
-            on_device.as_deref().unwrap_or(plan.metric.as_ref()),
-            &(),
-        );
+        let observer = plan.observer(&opened, on_device.as_deref(), &());
         *patience.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + MEASURING;
         let started = Instant::now();
         let clock = || started.elapsed().as_secs_f64();

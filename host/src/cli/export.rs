@@ -145,12 +145,7 @@ impl Export {
         progress.clear();
         let sites = opened.task.describe().sites;
         let phi = read_adapter(&self.directory.join("adapter.safetensors"), &sites)?;
-        let observer = opened.observer(
-            plan.metric_label.clone(),
-            &plan.metric_entry,
-            plan.metric.as_ref(),
-            &(),
-        );
+        let observer = plan.observer(&opened, None, &());
         let tensors = opened
             .task
             .fold(&observer.tensor(&[&phi])?.f_squeeze_dim(0)?)?;

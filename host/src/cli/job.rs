@@ -111,12 +111,7 @@ impl Job<'_> {
         progress.say(&format!("{:<18} {planned}", "plan"));
         directory.identify(identity(plan, self.seed, Some(description)));
         let on_device = plan.metric_on(opened.device());
-        let mut observer = opened.observer(
-            plan.metric_label.clone(),
-            &plan.metric_entry,
-            on_device.as_deref().unwrap_or(plan.metric.as_ref()),
-            checkpoint,
-        );
+        let mut observer = plan.observer(&opened, on_device.as_deref(), checkpoint);
         observer.most_queries = plan.engine.observation.max_queries;
         observer.past = self.reuse.past();
         let update = |phase: &str, done: u64, total: u64| progress.update(phase, done, total);

@@ -7,11 +7,13 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::opened::check_kinds;
+use super::opened::{Opened, check_kinds};
 use super::plugins::{Chosen, PluginOptions};
 use crate::builtin;
 use crate::config::Layers;
 use crate::engine::config::EngineConfig;
+use crate::engine::memory::Memory;
+use crate::engine::observe::Observer;
 use crate::metric_spec::MetricSpec;
 use crate::registry::{Plugin, Registry};
 use crate::run::OptimizerFile;
@@ -64,6 +66,22 @@ impl Plan<'_> {
         let name = &self.metric_entry.name;
         let form = || builtin::on_device(name, self.metric.as_ref(), device);
         self.metric_is_built_in.then(form).flatten()
+    }
+
+    /// The engine's view of the opened task and the metric, or its form for the device.
+    pub(super) fn observer<'o>(
+        &'o self,
+        opened: &'o Opened<'_>,
+        on_device: Option<&'o dyn DynMetric>,
+        memory: &'o dyn Memory,
+    ) -> Observer<'o> {
+        let metric = on_device.unwrap_or(self.metric.as_ref());
+        opened.observer(
+            self.metric_label.clone(),
+            &self.metric_entry,
+            metric,
+            memory,
+        )
     }
 
     /// Takes sections of the engine's configuration as they were in an earlier run.

@@ -146,7 +146,7 @@ impl Detector {
     ///
     /// If the adapter is that of another network; those of libtorch.
     pub fn output(&self, film: &Film<'_>, stem: &Tensor) -> Result<Output> {
-        self.check(film)?;
+        film.check(self.sites(), "detector")?;
         self.output_in(Mode::Film(film), stem)
     }
 
@@ -159,7 +159,7 @@ impl Detector {
     ///
     /// Those of [`output`](Self::output), or if the images cannot be shared out among the candidates.
     pub fn output_of_each(&self, film: &Film<'_>, stems: &Tensor) -> Result<Vec<Output>> {
-        self.check(film)?;
+        film.check(self.sites(), "detector")?;
         let candidates = film.population()?;
         let Output { logits, codes } = self.output_in(Mode::Population(film), stems)?;
         let [logits, codes] = [logits, codes].map(|rows| rows.f_chunk(candidates, 0));
@@ -195,18 +195,6 @@ impl Detector {
     pub fn fold(&self, phi: &Tensor) -> Result<Weights> {
         let film = Film::of(phi, self.sites())?;
         Weights::folded(&self.layout, self.tensors.get(), &film)
-    }
-
-    fn check(&self, film: &Film<'_>) -> Result<()> {
-        let ours = self.sites().iter().map(|site| site.channels);
-        if film.sites().iter().map(|site| site.channels).eq(ours) {
-            return Ok(());
-        }
-        Err(Error::data(format!(
-            "an adapter of {} FiLM sites was given to a detector with {}",
-            film.sites().len(),
-            self.sites().len()
-        )))
     }
 
     fn output_in(&self, mode: Mode<'_>, stem: &Tensor) -> Result<Output> {

@@ -16,16 +16,29 @@ pub enum Distance {
 }
 
 impl Distance {
+    /// What all embeddings may be multiplied by before they are compared, so that no square overflows: a power of two, which rounds
+    /// nothing.
+    ///
+    /// ```
+    /// use metricopt_metrics::Distance;
+    /// use metricopt_sdk::Retrieval;
+    ///
+    /// let input = Retrieval::new(&[0.5, -24.0], 1, &[0, 0])?;
+    /// assert_eq!(Distance::common_factor(&input), 1.0 / 16.0);
+    /// # Ok::<(), metricopt_sdk::Error>(())
+    /// ```
+    pub fn common_factor(input: &Retrieval<'_>) -> f64 {
+        let queries = input.query_embeddings().unwrap_or_default();
+        let all = input.embeddings().iter().chain(queries);
+        let largest = all.fold(0.0_f32, |largest, x| largest.max(x.abs()));
+        power_of_two_below_reciprocal(largest)
+    }
+
     /// What each embedding of the input is multiplied by before the sums.
     pub(super) fn scaling(self, input: &Retrieval<'_>) -> Scaling {
         match self {
             Self::Cosine => Scaling::UnitLength,
-            Self::L2 => {
-                let queries = input.query_embeddings().unwrap_or_default();
-                let all = input.embeddings().iter().chain(queries);
-                let largest = all.fold(0.0_f32, |largest, x| largest.max(x.abs()));
-                Scaling::Common(power_of_two_below_reciprocal(largest))
-            }
+            Self::L2 => Scaling::Common(Self::common_factor(input)),
         }
     }
 }
