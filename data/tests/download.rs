@@ -79,7 +79,7 @@ impl Place {
             &Fetching {
                 folder: self.folder.path(),
                 mirror: Some(&server.address),
-                patience: Duration::from_millis(600),
+                patience: Duration::from_secs(2),
                 pause: Duration::from_millis(1),
                 progress: &|_, _, _| {},
                 say: &|line| self.said.borrow_mut().push(line.to_owned()),
@@ -307,7 +307,7 @@ fn a_server_that_falls_silent_is_left() {
     let (place, server) = (Place::new(), Server::new(answers));
     let start = std::time::Instant::now();
     assert_fetched(&place, place.fetch(&plain(Some(100_000), md5()), &server));
-    assert!(start.elapsed() < Duration::from_secs(4));
+    assert!(start.elapsed() < Duration::from_secs(30));
     assert_eq!(server.requests()[1].start(), Some(40_000));
 }
 

@@ -181,7 +181,7 @@ fn give(stream: &mut TcpStream, request: &Request, answer: Answer) -> std::io::R
         Answer::Silence(file, count) => {
             whole(stream, &file[..count], file.len(), "")?;
             stream.flush()?;
-            thread::sleep(std::time::Duration::from_secs(5));
+            thread::sleep(std::time::Duration::from_secs(60));
             Ok(())
         }
     }

@@ -53,7 +53,7 @@ impl Stderr {
     pub(super) fn last_line(&self) -> Option<String> {
         // What it started may hold the pipe open for as long as it likes.
         let started = Instant::now();
-        while !self.thread.is_finished() && started.elapsed() < Duration::from_millis(200) {
+        while !self.thread.is_finished() && started.elapsed() < Duration::from_secs(1) {
             std::thread::sleep(Duration::from_millis(1));
         }
         lock(&self.heard).last.clone()

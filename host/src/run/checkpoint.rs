@@ -68,8 +68,7 @@ impl Checkpoint {
             .open(&path)
             .map_err(|error| cannot("write", &path, &error))?;
         let this = Self::over(path, file)?;
-        this.append(MAGIC)?;
-        this.record(&RUN, Value::Object(run.clone()).to_string().as_bytes())?;
+        this.begin(run)?;
         Ok(this)
     }
 
@@ -98,8 +97,7 @@ impl Checkpoint {
         match begun {
             None => {
                 this.truncate(0)?;
-                this.append(MAGIC)?;
-                this.record(&RUN, Value::Object(run.clone()).to_string().as_bytes())?;
+                this.begin(run)?;
             }
             Some(begun) => same_run(&begun, run)?,
         }
@@ -125,6 +123,12 @@ impl Checkpoint {
             synced: Cell::new(Instant::now()),
             full: Cell::new(false),
         })
+    }
+
+    /// Writes what stands in front of the answers.
+    fn begin(&self, run: &Map<String, Value>) -> Result<()> {
+        self.append(MAGIC)?;
+        self.record(&RUN, Value::Object(run.clone()).to_string().as_bytes())
     }
 
     /// Finds all whole records, and cuts off what follows them; what the first one says.

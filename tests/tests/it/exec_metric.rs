@@ -593,7 +593,7 @@ fn what_a_program_starts_ends_with_it() {
     assert_all_ended(&place);
     let started = Instant::now();
     succeeds(score(&place, &double("never-ends")));
-    assert!(started.elapsed() < Duration::from_secs(5));
+    assert!(started.elapsed() < Duration::from_secs(20));
     assert_all_ended(&place);
 }
 

@@ -292,8 +292,7 @@ fn a_metric_that_never_returns_is_left_behind() {
         let place = Place::new();
         let arguments = ["--metric", "misbehaving:how=forever,after=2"];
         let child = start(&place.test_run_by(way, "run", &arguments));
-        wait_for(&place.path("run/config.toml"));
-        std::thread::sleep(Duration::from_millis(500));
+        wait_for(&place.path("stuck"));
         for _ in 0..asks {
             let process = child.id().to_string();
             assert!(

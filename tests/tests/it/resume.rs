@@ -139,7 +139,8 @@ fn another_configuration_is_refused_and_named() {
     let place = Place::new();
     let arguments = ["--metric", "misbehaving:how=sleep", "--resume"];
     let mut child = start(&place.test_run_by(Way::CompiledIn, "run", &arguments));
-    wait_for(&place.path("run/checkpoint.bin"));
+    // Written once the checkpoint says whose it is.
+    wait_for(&place.path("run/config.toml"));
     child.kill().unwrap();
     assert!(!child.wait().unwrap().success());
     let before = place.files("run");

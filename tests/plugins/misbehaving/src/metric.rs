@@ -103,9 +103,13 @@ impl Metric for Misbehaving {
             How::Undefined => return Err(Error::undefined("no value today")),
             How::Panic => panic!("the metric panicked on purpose"),
             How::Sleep => std::thread::sleep(Duration::from_millis(100)),
-            How::Forever => loop {
-                std::thread::sleep(Duration::from_secs(1));
-            },
+            How::Forever => {
+                // For the test that waits for it.
+                let _ = std::fs::write("stuck", "");
+                loop {
+                    std::thread::sleep(Duration::from_secs(1));
+                }
+            }
             How::Print => {
                 println!("printed to standard output");
                 eprintln!("printed to standard error");
