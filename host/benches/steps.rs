@@ -4,12 +4,14 @@
 //! validation split included, divided by twenty.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use metricopt_host::engine::collect::collect;
 use metricopt_host::engine::config::{EngineConfig, FinetuneConfig};
 use metricopt_host::engine::finetune::{Candidate, Method, Setting, finetune};
+use metricopt_host::engine::interpolation::interpolate_observations;
 use metricopt_host::engine::observe::Observer;
 use metricopt_host::engine::past::Past;
 use metricopt_host::engine::random::{normals, stream};
-use metricopt_host::engine::trajectory::{collect, diversify, interpolate_observations};
+use metricopt_host::engine::trajectory::diversify;
 use metricopt_host::engine::value_function::train;
 use metricopt_host::metric_spec::MetricSpec;
 use metricopt_host::registry::Registry;

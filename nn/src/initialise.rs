@@ -6,8 +6,8 @@ use rand::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 use rand_pcg::Pcg64Mcg;
 
-use crate::architecture::NetworkName;
 use crate::layout::{Layout, Parameter, Role};
+use crate::name::NetworkName;
 use crate::weights::Weights;
 
 /// Random weights: convolutions and matrices `N(0, 2 / fan in)` (He et al., ICCV 2015), normalisations the identity,

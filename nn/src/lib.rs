@@ -26,6 +26,7 @@ mod film;
 mod initialise;
 mod layers;
 mod layout;
+mod name;
 mod nasnet;
 mod network;
 mod pass;
@@ -36,9 +37,9 @@ mod tensors;
 mod train;
 mod weights;
 
-pub use architecture::{Input, NetworkName};
 pub use film::Film;
 pub use initialise::initialise;
+pub use name::{Input, NetworkName};
 pub use network::{Network, build};
 pub use precision::Precision;
 pub use train::{Minibatch, Objective, SHARDS, Start, Training, train};

@@ -3,9 +3,10 @@
 use metricopt_sdk::tch::{Device, Kind, Tensor};
 use metricopt_sdk::{Error, Result, Site};
 
-use crate::architecture::{Architecture, Input, NetworkName};
+use crate::architecture::Architecture;
 use crate::film::Film;
 use crate::layout::Layout;
+use crate::name::{Input, NetworkName};
 use crate::pass::{Mode, Pass};
 use crate::precision::Precision;
 use crate::tensors::{Shared, channels_last, for_each};

@@ -22,6 +22,7 @@ mod plan;
 mod plugin;
 mod plugins;
 mod progress;
+mod quantities;
 mod report;
 mod reuse;
 mod run;

@@ -7,7 +7,7 @@ use std::io::IsTerminal;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::estimate::duration;
+use super::quantities::duration;
 
 /// A phase shorter than this needs no bar.
 const PATIENCE: Duration = Duration::from_millis(700);

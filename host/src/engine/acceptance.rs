@@ -2,7 +2,8 @@
 
 use metricopt_sdk::{Direction, Result};
 
-use super::observe::{Observation, Observer};
+use super::observation::Observation;
+use super::observe::Observer;
 use super::statistics::paired_t;
 
 /// How the test came out.

@@ -5,11 +5,8 @@ use metricopt_sdk::{Batch, Result, Split};
 use super::config::{CalibrationConfig, TrajectoryConfig};
 use super::observe::Observer;
 use super::random::{normals, stream, stream_seed};
+use super::reference::Reference;
 use super::statistics::mean;
-use super::vector::norm;
-
-/// Relative difference below which two measurements are of the same network.
-const SAME: f64 = 1e-3;
 
 /// Widths tried, from wide to narrow: four to a decade.
 pub(super) const WIDTHS: i32 = 13;
@@ -25,46 +22,6 @@ pub struct Calibration {
     pub probed: Vec<(f64, f64)>,
 }
 
-/// Surrogate loss and its gradient at `phi_0`, on validation rows: they tell one pre-trained network from another.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Reference {
-    /// The loss.
-    pub loss: f64,
-    /// The gradient, `[D]`.
-    pub gradient: Vec<f32>,
-}
-
-impl Reference {
-    /// Measures the pre-trained network: one evaluation of it.
-    ///
-    /// # Errors
-    ///
-    /// Those of the task.
-    pub fn measure(observer: &Observer<'_>, config: &CalibrationConfig, seed: u64) -> Result<Self> {
-        let task = observer.task.describe();
-        let phi_0 = vec![0.0_f32; task.dimensions()];
-        let batch = batch(task.units(Split::Validation), config, seed);
-        let (losses, gradient) = observer.gradients(&[phi_0], &[batch])?;
-        Ok(Self {
-            loss: mean(&losses),
-            gradient,
-        })
-    }
-
-    /// Whether another measurement is of the same network: equal but for rounding, which differs between devices.
-    pub fn is_of_same_network(&self, other: &Self) -> bool {
-        let difference: Vec<f32> = self
-            .gradient
-            .iter()
-            .zip(&other.gradient)
-            .map(|(a, b)| a - b)
-            .collect();
-        self.gradient.len() == other.gradient.len()
-            && (self.loss - other.loss).abs() <= SAME * self.loss.abs()
-            && norm(&difference) <= SAME * norm(&self.gradient)
-    }
-}
-
 /// The rows that the loss is measured on: never more than there are, since more would be the same ones again.
 fn batch(units: usize, config: &CalibrationConfig, seed: u64) -> Batch<'static> {
     Batch {
@@ -75,6 +32,26 @@ fn batch(units: usize, config: &CalibrationConfig, seed: u64) -> Batch<'static> 
         fraction: 1.0,
         class_weights: &[],
     }
+}
+
+/// Measures the pre-trained network: one evaluation of it.
+///
+/// # Errors
+///
+/// Those of the task.
+pub fn measure_reference(
+    observer: &Observer<'_>,
+    config: &CalibrationConfig,
+    seed: u64,
+) -> Result<Reference> {
+    let task = observer.task.describe();
+    let phi_0 = vec![0.0_f32; task.dimensions()];
+    let batch = batch(task.units(Split::Validation), config, seed);
+    let (losses, gradient) = observer.gradients(&[phi_0], &[batch])?;
+    Ok(Reference {
+        loss: mean(&losses),
+        gradient,
+    })
 }
 
 /// Finds the largest width at which random adapters `N(0, (width * start_sd)^2)` raise the validation loss by at most
@@ -97,7 +74,7 @@ pub fn calibrate(
         let batches = vec![batch(units, config, seed); phis.len()];
         Ok(observer.gradients(phis, &batches)?.0)
     };
-    let reference = Reference::measure(observer, config, seed)?;
+    let reference = measure_reference(observer, config, seed)?;
     let loss = reference.loss;
     if let Some(width) = config.width {
         return Ok(Calibration {

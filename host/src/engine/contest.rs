@@ -14,7 +14,8 @@ use super::footing::Footing;
 use super::groundwork::Groundwork;
 use super::history::{History, Observed};
 use super::meter::{Cost, Meter};
-use super::observe::{Observation, Observer};
+use super::observation::Observation;
+use super::observe::Observer;
 use super::on_test::OnTest;
 use super::random::stream_seed;
 

@@ -3,8 +3,6 @@
 use metricopt_sdk::Result;
 use serde::Serialize;
 
-use super::stopping::StopReason;
-
 /// One thing that happened.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
@@ -76,6 +74,29 @@ pub enum Event {
         t: f64,
         threshold: f64,
     },
+}
+
+/// Why fine-tuning ended before its last step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StopReason {
+    /// The best point passes the acceptance test, and nothing better was met for a while.
+    Accepted,
+    /// The best point does not pass the acceptance test, and nothing better was met for twice as long.
+    NotAccepted,
+    /// The next step would exceed `observation.max_queries`.
+    QueriesSpent,
+}
+
+impl StopReason {
+    /// In words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Accepted => "the acceptance test is decided: the best point passes it",
+            Self::NotAccepted => "the acceptance test is decided: nothing comes that passes it",
+            Self::QueriesSpent => "the queries are spent",
+        }
+    }
 }
 
 /// Where events go.

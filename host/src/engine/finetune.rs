@@ -3,16 +3,17 @@
 use metricopt_sdk::{Batch, Part, Result, Split};
 
 use super::budget;
+use super::collect::check_gradient;
 use super::config::{EsConfig, EsObjective, FinetuneConfig};
-use super::events::{Event, EventLog, Progress};
+use super::events::{Event, EventLog, Progress, StopReason};
 use super::guided_es::{GuidingSubspace, search_gradient};
 use super::learned_optimizer::{LearnedOptimizer, Signals};
 use super::mlp::Tape;
-use super::observe::{Observation, Observer};
+use super::observation::Observation;
+use super::observe::Observer;
 use super::optimizer::{Optimizer, cosine};
 use super::random::{stream, stream_seed};
-use super::stopping::{Patience, StopReason};
-use super::trajectory::check_gradient;
+use super::stopping::Patience;
 use super::update_rule::UpdateRule;
 use super::value_function::{OnlineAdaptation, Scratch, TrainingSet, ValueFunction};
 use super::vector::{Direction, add_scaled, norm, unit};

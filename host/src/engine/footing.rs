@@ -2,7 +2,7 @@
 
 use super::calibrate::Calibration;
 use super::finetune::Candidate;
-use super::observe::Observation;
+use super::observation::Observation;
 
 /// What stands before any trajectory.
 #[derive(Clone, Copy, Debug)]

@@ -2,18 +2,19 @@
 
 use metricopt_sdk::{Error, Result, Split};
 
+use super::collect::{collect, observe_again};
 use super::config::{EngineConfig, EsConfig, FinetuneConfig, OptimizerKind, Start};
 use super::events::{Event, Progress};
 use super::finetune::{Candidate, Method, Outcome, Setting, finetune};
 use super::footing::Footing;
+use super::interpolation::interpolate_observations;
 use super::meter::{Cost, Meter};
-use super::observe::{Observation, Observer};
+use super::observation::Observation;
+use super::observe::Observer;
 use super::optimizer_practice::{PracticeGround, learn_optimizer};
 use super::past::{Past, StoredFunction};
 use super::recorder::{Artifact, Recorder};
-use super::trajectory::{
-    Trajectories, collect, diversify, interpolate_observations, observe_again,
-};
+use super::trajectory::{Trajectories, diversify};
 use super::trust::{Trained, train_and_measure};
 
 /// Everything that is learned from trajectories, once for all methods that use it.
@@ -92,7 +93,8 @@ impl Groundwork {
         ))?;
 
         let trained = train_and_measure(
-            observer,
+            &observer.call,
+            observer.pool,
             config,
             &trajectories,
             &interpolation,

@@ -3,8 +3,8 @@
 //! It knows no dataset, no network and no metric. Data flows one way:
 //!
 //! 1. [`calibrate`] finds how wide to search;
-//! 2. [`trajectory`] runs diversified loss-only trajectories, observes the metric ([`observe`]) along them, and fills
-//!    the gaps ([`gaussian_process`]);
+//! 2. [`collect`] runs diversified loss-only trajectories ([`trajectory`]) and observes the metric ([`observe`]) along them;
+//!    [`interpolation`] fills the gaps ([`gaussian_process`]);
 //! 3. [`value_function`] learns adapter to metric from them ([`projection`], [`mlp`], [`losses`], [`meta_training`]),
 //!    and [`trust`] measures how far to believe it;
 //! 4. [`finetune`](mod@finetune) follows loss, value function and [`guided_es`] with an [`optimizer`], or with a
@@ -24,6 +24,7 @@ pub mod bootstrap;
 pub mod budget;
 pub mod calibrate;
 pub mod class_weights;
+pub mod collect;
 pub mod config;
 pub mod contender;
 pub mod contest;
@@ -37,6 +38,7 @@ pub mod groundwork;
 pub mod gru;
 pub mod guided_es;
 pub mod history;
+pub mod interpolation;
 pub mod landscape;
 pub mod learned_optimizer;
 pub mod loss_grid;
@@ -45,6 +47,7 @@ pub mod memory;
 pub mod meta_training;
 pub mod meter;
 pub mod mlp;
+pub mod observation;
 pub mod observe;
 pub mod on_test;
 pub mod optimizer;
@@ -57,6 +60,7 @@ pub mod profile;
 pub mod projection;
 pub mod random;
 pub mod recorder;
+pub mod reference;
 pub mod samples;
 pub mod statistics;
 pub mod stopping;

@@ -10,6 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use super::memory::{self, Memory};
+use super::observation::Observation;
 use super::past::{Past, Stored};
 use super::predictions::{self, Emitted, Keeper};
 use crate::foreign;
@@ -46,20 +47,6 @@ pub struct Observer<'a> {
     pub past: Past<'a>,
     /// What was answered before.
     pub memory: &'a dyn Memory,
-}
-
-/// One observation: the metric on each validation fold.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Observation {
-    /// Natural value on each fold.
-    pub folds: Vec<f64>,
-}
-
-impl Observation {
-    /// Mean over the folds.
-    pub fn mean(&self) -> f64 {
-        super::statistics::mean(&self.folds)
-    }
 }
 
 impl Observer<'_> {

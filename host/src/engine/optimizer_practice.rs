@@ -3,13 +3,14 @@
 use metricopt_sdk::{Batch, Error, Result, Split};
 use rand::RngExt;
 
+use super::collect::check_gradient;
 use super::config::FinetuneConfig;
 use super::events::{Event, Progress};
 use super::observe::Observer;
 use super::optimizer_training::{Practice, Slope, train};
 use super::random::{Stream, stream_seed};
 use super::recorder::{Artifact, Recorder};
-use super::trajectory::{Trajectories, check_gradient};
+use super::trajectory::Trajectories;
 use super::trust::Trained;
 use super::update_rule::UpdateRule;
 use super::value_function::Scratch;

@@ -3,10 +3,10 @@
 use metricopt_sdk::{Error, Part, Result};
 use std::collections::HashMap;
 
-use super::calibrate::Reference;
 use super::memory::Key;
-use super::observe::Observation;
+use super::observation::Observation;
 use super::predictions::{Predictions, key};
+use super::reference::Reference;
 use super::trajectory::Trajectories;
 use super::trust::Trained;
 

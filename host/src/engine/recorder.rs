@@ -4,9 +4,10 @@ use metricopt_sdk::{Result, Site};
 
 use super::events::EventLog;
 use super::footing::Footing;
+use super::interpolation::Interpolation;
 use super::landscape::Landscape;
 use super::predictions::Predictions;
-use super::trajectory::{Interpolation, Trajectories};
+use super::trajectory::Trajectories;
 use super::trust::Trained;
 use super::update_rule::UpdateRule;
 

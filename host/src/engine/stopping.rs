@@ -1,34 +1,12 @@
 //! When fine-tuning ends before its last step: the acceptance test is decided, or the queries are spent.
 
 use metricopt_sdk::Result;
-use serde::Serialize;
 
 use super::acceptance::decide;
 use super::config::FinetuneConfig;
-use super::observe::{Observation, Observer};
-
-/// Why fine-tuning ended before its last step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StopReason {
-    /// The best point passes the acceptance test, and nothing better was met for a while.
-    Accepted,
-    /// The best point does not pass the acceptance test, and nothing better was met for twice as long.
-    NotAccepted,
-    /// The next step would exceed `observation.max_queries`.
-    QueriesSpent,
-}
-
-impl StopReason {
-    /// In words.
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::Accepted => "the acceptance test is decided: the best point passes it",
-            Self::NotAccepted => "the acceptance test is decided: nothing comes that passes it",
-            Self::QueriesSpent => "the queries are spent",
-        }
-    }
-}
+use super::events::StopReason;
+use super::observation::Observation;
+use super::observe::Observer;
 
 /// Watches for the acceptance test to be decided.
 ///

@@ -1,14 +1,14 @@
 //! How far a value function can be trusted: its rank correlation on trajectories it has not seen.
 
-use metricopt_sdk::Result;
+use metricopt_sdk::{Call, Result};
 use rayon::prelude::*;
 
 use super::config::EngineConfig;
 use super::events::Progress;
+use super::interpolation::Interpolation;
 use super::mlp::Tape;
-use super::observe::Observer;
 use super::statistics::{correlation, rank_correlation};
-use super::trajectory::{Interpolation, Trajectories};
+use super::trajectory::Trajectories;
 use super::value_function::{TrainingSet, ValueFunction, train};
 
 /// Agreement of predictions and observations on held-out trajectories.
@@ -43,7 +43,8 @@ pub struct Trained {
 ///
 /// That the user asked to stop.
 pub fn train_and_measure(
-    observer: &Observer<'_>,
+    call: &Call<'_>,
+    pool: &rayon::ThreadPool,
     config: &EngineConfig,
     trajectories: &Trajectories,
     interpolation: &Interpolation,
@@ -51,7 +52,6 @@ pub fn train_and_measure(
     progress: &Progress<'_>,
 ) -> Result<Option<Trained>> {
     let (value, meta) = (&config.value_function, &config.meta_training);
-    let call = observer.call;
     let folds = if value.folds > 1 {
         value.folds.min(trajectories.count())
     } else {
@@ -86,9 +86,8 @@ pub fn train_and_measure(
                 predict(&function, trajectories, interpolation, &test)
             }))
         };
-        let predicted: Result<Vec<Vec<(f64, f64)>>> = observer
-            .pool
-            .install(|| side_by_side.par_iter().map(one).collect());
+        let predicted: Result<Vec<Vec<(f64, f64)>>> =
+            pool.install(|| side_by_side.par_iter().map(one).collect());
         held_out.extend(predicted?.into_iter().flatten());
         let finished = side_by_side.last().map_or(0, |fold| fold + 1);
         progress("value function", (finished * meta.iterations) as u64, total);

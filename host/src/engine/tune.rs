@@ -4,9 +4,9 @@ use metricopt_sdk::{Error, Kind, Result};
 
 use super::acceptance::{Decision, accept};
 use super::baselines::Baselines;
-use super::calibrate::{Calibration, Reference, calibrate};
+use super::calibrate::{Calibration, calibrate, measure_reference};
 use super::config::EngineConfig;
-use super::events::{Event, Progress};
+use super::events::{Event, Progress, StopReason};
 use super::finetune::{Candidate, Outcome};
 use super::footing::Footing;
 use super::groundwork::Groundwork;
@@ -16,7 +16,7 @@ use super::observe::Observer;
 use super::past::Past;
 use super::predictions::Keeper;
 use super::recorder::{Artifact, Recorder};
-use super::stopping::StopReason;
+use super::reference::Reference;
 use super::table::{MethodResult, table};
 use super::trust::Agreement;
 
@@ -138,7 +138,7 @@ pub fn tune(
         evaluations: before,
     })?;
     if let Some((_, reference)) = observer.past.calibration() {
-        let here = Reference::measure(observer, &config.calibration, seed)?;
+        let here = measure_reference(observer, &config.calibration, seed)?;
         if !reference.is_of_same_network(&here) {
             return Err(another_network(reference, &here));
         }

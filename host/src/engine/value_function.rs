@@ -1,13 +1,14 @@
 //! The value function `f_w`: predicts the metric at an adapter, and which way it falls.
 
 use super::config::{MetaTrainingConfig, MetaTrainingMode, ValueFunctionConfig, ValueInput};
+use super::interpolation::Interpolation;
 use super::losses;
 use super::meta_training::{joint, reptile};
 use super::mlp::{Mlp, Tape};
 use super::optimizer::Adam;
 use super::projection::Projection;
 use super::random::{Stream, stream};
-use super::trajectory::{Interpolation, Trajectories};
+use super::trajectory::Trajectories;
 use rand::RngExt;
 
 /// Most adapters that the principal directions are computed from.

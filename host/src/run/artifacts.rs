@@ -7,9 +7,10 @@ use std::collections::HashMap;
 use super::identity::Identity;
 use super::names::{POINTS, digest_of};
 use crate::engine::footing::Footing;
+use crate::engine::interpolation::Interpolation;
 use crate::engine::landscape::Landscape;
 use crate::engine::predictions::Predictions;
-use crate::engine::trajectory::{Interpolation, Trajectories};
+use crate::engine::trajectory::Trajectories;
 use crate::engine::trust::Trained;
 use crate::engine::update_rule::UpdateRule;
 

@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 
 use super::identity::Identity;
 use super::names::{POINTS, PREDICTIONS, TRAJECTORIES, VALUE_FUNCTION, digest_of};
-use crate::engine::calibrate::Reference;
 use crate::engine::mlp::Mlp;
-use crate::engine::observe::Observation;
+use crate::engine::observation::Observation;
 use crate::engine::past::{Answers, Stored, StoredFunction};
 use crate::engine::predictions::Predictions;
 use crate::engine::projection::Projection;
+use crate::engine::reference::Reference;
 use crate::engine::trajectory::{Trajectories, TrajectorySettings};
 use crate::engine::trust::{Agreement, Trained};
 use crate::engine::value_function::{TrainingSet, ValueFunction};

@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::text_table::align;
 use crate::engine::acceptance::Decision;
+use crate::engine::events::StopReason;
 use crate::engine::meter::LeftOut;
-use crate::engine::stopping::StopReason;
 use crate::engine::tune::{Reading, Tuned};
 
 /// Version of `summary.json`.

@@ -2,46 +2,9 @@
 
 use std::ops::Range;
 
-use super::Corners;
+use super::grid::{Grid, Level, Ranking, Step};
 use super::name::DetectorName;
-
-/// Where a detector has its anchors, for images of any size.
-pub(super) struct Grid {
-    /// The finest first.
-    pub(super) levels: Vec<Level>,
-    /// Where the middle of a cell's anchors lies, in steps from the cell's upper left corner.
-    pub(super) middle: f32,
-    /// How far it is from cell to cell.
-    pub(super) step: Step,
-    /// Which boxes are compared when candidates are chosen.
-    pub(super) ranking: Ranking,
-}
-
-/// A level of the pyramid.
-pub(super) struct Level {
-    /// Pixels of the image a cell, a power of two.
-    pub(super) stride: usize,
-    /// The anchors of a cell around its middle.
-    pub(super) shapes: Vec<Corners>,
-}
-
-/// Pixels from one cell to the next.
-#[derive(Clone, Copy)]
-pub(super) enum Step {
-    /// The stride of the level.
-    Stride,
-    /// The whole pixels of the image for each cell, which is less where the stride does not divide the image.
-    Share,
-}
-
-/// Which boxes are compared when candidates are chosen.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum Ranking {
-    /// Those of all levels.
-    Together,
-    /// Those of a level.
-    ByLevel,
-}
+use super::{Corners, retinanet, tiny};
 
 /// The anchors of images of one size, in the order of a detector's outputs: by level, the finest first, then by row, column
 /// and shape.
@@ -68,7 +31,7 @@ impl Anchors {
     /// assert_eq!(anchors.boxes()[0], [-23.0, -11.0, 23.0, 11.0]);
     /// ```
     pub fn new(detector: DetectorName, [height, width]: [usize; 2]) -> Self {
-        let grid = detector.grid();
+        let grid = grid(detector);
         let mut boxes = Vec::new();
         let mut groups = Vec::new();
         for Level { stride, shapes } in &grid.levels {
@@ -106,5 +69,12 @@ impl Anchors {
     /// Runs of anchors, in order, from each of which candidates are chosen.
     pub fn groups(&self) -> &[Range<usize>] {
         &self.groups
+    }
+}
+
+fn grid(detector: DetectorName) -> Grid {
+    match detector {
+        DetectorName::Tiny => tiny::grid(),
+        DetectorName::RetinanetResnet18 | DetectorName::RetinanetResnet50 => retinanet::grid(),
     }
 }

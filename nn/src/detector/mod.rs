@@ -22,18 +22,22 @@ mod anchors;
 pub mod ap_loss;
 pub mod coding;
 pub mod detect;
+mod grid;
+mod layers;
 pub mod loss;
 pub mod matching;
 mod name;
 mod network;
 pub mod nms;
 pub mod retinanet;
+mod shape;
 mod tiny;
 mod training;
 
 pub use anchors::Anchors;
 pub use name::DetectorName;
-pub use network::{Detector, Output, Shape};
+pub use network::{Detector, Output};
+pub use shape::Shape;
 pub use training::{Minibatch, Start, train};
 
 /// A box: `x1, y1, x2, y2`, as points between pixels, so that its width is `x2 - x1`.

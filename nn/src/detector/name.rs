@@ -1,19 +1,11 @@
-//! The detectors by name, and what all of them have in common.
+//! The detectors by name.
 
-use metricopt_sdk::Result;
-use metricopt_sdk::tch::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-use super::anchors::Grid;
 use super::detect::Keeping;
 use super::loss::{Average, Terms};
-use super::network::Shape;
-use super::{retinanet, tiny};
-use crate::layout::Layout;
-use crate::pass::Pass;
-use crate::resnet::imagenet::Kind;
 
 /// A detector by name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -107,41 +99,10 @@ impl DetectorName {
     pub const fn is_trained_here(self) -> bool {
         matches!(self, Self::Tiny)
     }
-
-    pub(super) fn grid(self) -> Grid {
-        match self {
-            Self::Tiny => tiny::grid(),
-            Self::RetinanetResnet18 | Self::RetinanetResnet50 => retinanet::grid(),
-        }
-    }
 }
 
 impl fmt::Display for DetectorName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())
-    }
-}
-
-/// The layers of a detector and how they follow each other.
-pub(super) trait Layers: Send + Sync {
-    /// All that stands in front of the first FiLM site.
-    fn stem(&self, pass: &Pass<'_>, images: &Tensor) -> Result<Tensor>;
-
-    /// Logits `[N, A, classes]` and codes `[N, A, 4]`.
-    fn heads(&self, pass: &Pass<'_>, stem: &Tensor) -> Result<[Tensor; 2]>;
-
-    /// Names of the biases of the scores.
-    fn score_biases(&self) -> Vec<String>;
-}
-
-/// The layers of a detector, with their tensors entered in the layout.
-pub(super) fn layers(shape: &Shape, layout: &mut Layout) -> Box<dyn Layers> {
-    let retinanet = |kind, blocks, layout: &mut Layout| -> Box<dyn Layers> {
-        Box::new(retinanet::Retinanet::new(kind, blocks, shape, layout))
-    };
-    match shape.network {
-        DetectorName::Tiny => Box::new(tiny::Tiny::new(shape, layout)),
-        DetectorName::RetinanetResnet18 => retinanet(Kind::Basic, [2, 2, 2, 2], layout),
-        DetectorName::RetinanetResnet50 => retinanet(Kind::Bottleneck, [3, 4, 6, 3], layout),
     }
 }

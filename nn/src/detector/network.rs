@@ -3,29 +3,20 @@
 use metricopt_sdk::tch::{Device, Tensor};
 use metricopt_sdk::{Error, Result, Site};
 
-use super::name::{DetectorName, Layers, layers};
+use super::layers::Layers;
+use super::name::DetectorName;
+use super::shape::Shape;
+use super::{retinanet, tiny};
 use crate::film::Film;
 use crate::initialise::random;
 use crate::layout::Layout;
 use crate::pass::{Mode, Pass};
+use crate::resnet::imagenet::Kind;
 use crate::tensors::{Shared, channels_last, for_each};
 use crate::weights::Weights;
 
 /// Probability of an object at an anchor before training (Lin et al., ICCV 2017, section 4.1).
 const PRIOR: f64 = 0.01;
-
-/// What a detector takes and gives.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Shape {
-    /// Which detector.
-    pub network: DetectorName,
-    /// Channels of the images: 1 or 3.
-    pub channels: usize,
-    /// Number of classes.
-    pub classes: usize,
-    /// What normalisations add to variances.
-    pub epsilon: f64,
-}
 
 /// What a detector says of images, one row an anchor.
 #[derive(Debug)]
@@ -34,49 +25,6 @@ pub struct Output {
     pub logits: Tensor,
     /// Codes of boxes, see [`coding`](super::coding), `[N, A, 4]`.
     pub codes: Tensor,
-}
-
-impl Shape {
-    /// With what the detector decides filled in.
-    pub fn new(network: DetectorName, channels: usize, classes: usize) -> Self {
-        Self {
-            network,
-            channels,
-            classes,
-            epsilon: network.epsilon(),
-        }
-    }
-
-    /// How the network is called in errors.
-    pub fn title(self) -> String {
-        let name = match self.network {
-            DetectorName::Tiny => "the tiny detector",
-            network => network.name(),
-        };
-        format!(
-            "{name} of {} channels with {} classes",
-            self.channels, self.classes
-        )
-    }
-
-    /// Weights to train from: as of [`initialise`](crate::initialise), but for the biases of the scores, which say that objects
-    /// are rare.
-    ///
-    /// # Errors
-    ///
-    /// Those of libtorch.
-    pub fn initialise(self, seed: u64) -> Result<Weights> {
-        let mut layout = Layout::default();
-        let biases = layers(&self, &mut layout).score_biases();
-        let rare = -((1.0 - PRIOR) / PRIOR).ln();
-        random(&layout, seed)?.replace(|name, tensor| {
-            Ok(if biases.iter().any(|bias| bias == name) {
-                tensor.f_full_like(rare)?
-            } else {
-                tensor
-            })
-        })
-    }
 }
 
 /// A frozen detector that is changed through its adapter alone.
@@ -209,5 +157,38 @@ impl Detector {
             tensors: &self.tensors.get(),
             mode,
         })
+    }
+}
+
+impl Shape {
+    /// Weights to train from: as of [`initialise`](crate::initialise), but for the biases of the scores, which say that objects
+    /// are rare.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch.
+    pub fn initialise(self, seed: u64) -> Result<Weights> {
+        let mut layout = Layout::default();
+        let biases = layers(&self, &mut layout).score_biases();
+        let rare = -((1.0 - PRIOR) / PRIOR).ln();
+        random(&layout, seed)?.replace(|name, tensor| {
+            Ok(if biases.iter().any(|bias| bias == name) {
+                tensor.f_full_like(rare)?
+            } else {
+                tensor
+            })
+        })
+    }
+}
+
+/// The layers of a detector, with their tensors entered in the layout.
+pub(super) fn layers(shape: &Shape, layout: &mut Layout) -> Box<dyn Layers> {
+    let retinanet = |kind, blocks, layout: &mut Layout| -> Box<dyn Layers> {
+        Box::new(retinanet::Retinanet::new(kind, blocks, shape, layout))
+    };
+    match shape.network {
+        DetectorName::Tiny => Box::new(tiny::Tiny::new(shape, layout)),
+        DetectorName::RetinanetResnet18 => retinanet(Kind::Basic, [2, 2, 2, 2], layout),
+        DetectorName::RetinanetResnet50 => retinanet(Kind::Bottleneck, [3, 4, 6, 3], layout),
     }
 }

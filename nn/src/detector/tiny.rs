@@ -3,9 +3,9 @@
 use metricopt_sdk::Result;
 use metricopt_sdk::tch::Tensor;
 
-use super::anchors::{Grid, Level, Ranking, Step};
-use super::name::Layers;
-use super::network::Shape;
+use super::grid::{Grid, Level, Ranking, Step};
+use super::layers::Layers;
+use super::shape::Shape;
 use crate::layers::{Conv, Norm, Predictor, relu};
 use crate::layout::Layout;
 use crate::pass::Pass;

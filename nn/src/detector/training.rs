@@ -5,8 +5,9 @@ use metricopt_sdk::{Call, Error, Result};
 use rayon::ThreadPool;
 
 use super::loss::{Scale, Targets, loss};
-use super::name::layers;
-use super::network::{Output, Shape};
+use super::network::Output;
+use super::network::layers;
+use super::shape::Shape;
 use crate::layout::Layout;
 use crate::tensors::channels_last;
 use crate::train::{Forward, Step, Trainer, Training, descend, shards};

@@ -9,8 +9,9 @@ use rayon::ThreadPool;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::architecture::{Architecture, NetworkName};
+use crate::architecture::Architecture;
 use crate::layout::Layout;
+use crate::name::NetworkName;
 use crate::pass::Pass;
 use crate::tensors::channels_last;
 use crate::weights::Weights;

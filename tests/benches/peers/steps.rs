@@ -1,11 +1,13 @@
 //! One step of meta-testing on a9a: loss gradient, value gradient, search, update, and a fifth of an observation.
 
 use anyhow::{Context, Result};
+use metricopt_host::engine::collect::collect;
 use metricopt_host::engine::config::{EngineConfig, EsConfig, FinetuneConfig};
 use metricopt_host::engine::finetune::{Candidate, Method, Setting, finetune};
+use metricopt_host::engine::interpolation::interpolate_observations;
 use metricopt_host::engine::observe::Observer;
 use metricopt_host::engine::past::Past;
-use metricopt_host::engine::trajectory::{collect, diversify, interpolate_observations};
+use metricopt_host::engine::trajectory::diversify;
 use metricopt_host::engine::value_function::{TrainingSet, ValueFunction, train};
 use metricopt_host::metric_spec::MetricSpec;
 use metricopt_host::registry::Registry;

@@ -1,6 +1,6 @@
 //! The anchors of torchvision's RetinaNet: three sizes by three shapes a cell, on five levels.
 
-use super::super::anchors::{Grid, Level, Ranking, Step};
+use super::super::grid::{Grid, Level, Ranking, Step};
 
 /// Pixels of the image between two cells of each level, and the side of its smallest anchor.
 const LEVELS: [(usize, u32); 5] = [(8, 32), (16, 64), (32, 128), (64, 256), (128, 512)];

@@ -12,8 +12,8 @@ mod pyramid;
 use metricopt_sdk::Result;
 use metricopt_sdk::tch::Tensor;
 
-use super::name::Layers;
-use super::network::Shape;
+use super::layers::Layers;
+use super::shape::Shape;
 use crate::layout::Layout;
 use crate::pass::Pass;
 use crate::resnet::imagenet::{Kind, Setting, Trunk};

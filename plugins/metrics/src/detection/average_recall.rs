@@ -6,8 +6,9 @@ use super::class_value::{ClassValue, mean};
 use super::coco_matching::each_class;
 use super::overlap::Areas;
 use super::population;
-use super::ranked::{Ranked, Ties};
+use super::ranked::Ranked;
 use super::thresholds;
+use super::ties::Ties;
 use super::truth::Truth;
 
 /// Average recall of detection, as in the COCO challenge.

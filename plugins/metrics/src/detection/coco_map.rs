@@ -7,8 +7,9 @@ use super::coco_matching::each_class;
 use super::curve;
 use super::overlap::Areas;
 use super::population;
-use super::ranked::{Ranked, Ties};
+use super::ranked::Ranked;
 use super::thresholds;
+use super::ties::Ties;
 use super::truth::Truth;
 
 /// Mean average precision of detection, as in the COCO challenge.

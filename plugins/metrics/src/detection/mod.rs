@@ -11,7 +11,7 @@
 //!
 //! * `input.rs` checks the tensors, `ids.rs` numbers labels and images without gaps;
 //! * `truth.rs` groups the objects by class and image, once for all candidates of a step (`population.rs`);
-//! * `ranked.rs` puts the boxes found of each class in the order of their scores;
+//! * `ranked.rs` puts the boxes found of each class in the order of their scores, and `ties.rs` decides between equal ones;
 //! * `voc_matching.rs` and `coco_matching.rs` say which box found takes which object, by `overlap.rs`;
 //! * `curve.rs` makes a precision-recall curve of it, `class_value.rs` the mean over the classes.
 //!
@@ -31,6 +31,7 @@ mod overlap;
 mod population;
 mod ranked;
 mod thresholds;
+mod ties;
 mod truth;
 mod voc_map;
 mod voc_matching;
@@ -40,5 +41,5 @@ pub use class_value::ClassValue;
 pub use coco_map::CocoMap;
 pub use curve::ClassCurve;
 pub use overlap::Areas;
-pub use ranked::Ties;
+pub use ties::Ties;
 pub use voc_map::{Interpolation, VocMap};

@@ -5,7 +5,7 @@ use metricopt_sdk::{Detection, Result};
 use super::ids::Ids;
 use super::input::check_truth;
 use super::overlap::{Areas, Region};
-use super::ranked::{Ties, by_corners};
+use super::ties::{Ties, by_corners};
 
 /// An object of the images.
 #[derive(Clone, Copy, Debug)]

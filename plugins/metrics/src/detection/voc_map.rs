@@ -6,8 +6,9 @@ use super::class_value::{ClassValue, mean};
 use super::curve::{self, ClassCurve};
 use super::overlap::Areas;
 use super::population;
-use super::ranked::{Ranked, TieOrder, Ties};
+use super::ranked::Ranked;
 use super::thresholds;
+use super::ties::{TieOrder, Ties};
 use super::truth::Truth;
 use super::voc_matching::each_class;
 
