@@ -19,6 +19,7 @@
 //! the same bits come out whatever the device or the number of threads. Tensors begin at the task.
 
 pub mod acceptance;
+pub mod amounts;
 pub mod baselines;
 pub mod bootstrap;
 pub mod budget;
@@ -46,6 +47,7 @@ pub mod losses;
 pub mod memory;
 pub mod meta_training;
 pub mod meter;
+pub mod metric_on;
 pub mod mlp;
 pub mod observation;
 pub mod observe;

@@ -2,7 +2,7 @@
 
 use metricopt_sdk::tch::{Device, Tensor};
 use metricopt_sdk::{
-    Batch, Call, Classification, Details, Direction, DynMetric, DynTask, Error, ErrorKind,
+    Batch, Call, Classification, Direction, DynMetric, DynTask, Error, ErrorKind,
     OwnedClassification, Part, Predictions, Result, Rows, Split, View, Views,
 };
 use rayon::prelude::*;
@@ -10,10 +10,10 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use super::memory::{self, Memory};
+use super::metric_on::MetricOn;
 use super::observation::Observation;
 use super::past::{Past, Stored};
 use super::predictions::{self, Emitted, Keeper};
-use crate::foreign;
 use crate::numbers::OwnedTensor;
 
 /// The task, the metric and what they are called with: the engine's view of the world.
@@ -417,49 +417,6 @@ fn in_small_folds(error: Error) -> Error {
             "fewer folds hold more rows each: lower `observation.folds` or `finetune.accept_folds`",
         ),
         _ => error,
-    }
-}
-
-/// A metric with its name and the place it is evaluated at.
-pub struct MetricOn<'a> {
-    metric: &'a dyn DynMetric,
-    label: Arc<str>,
-    place: String,
-}
-
-impl DynMetric for MetricOn<'_> {
-    fn evaluate(&self, views: &Views<'_>, call: &Call<'_>) -> Result<f64> {
-        foreign::call(&self.label, || self.metric.evaluate(views, call))
-            .map_err(|error| self.explain(error))
-    }
-
-    fn evaluate_many(&self, candidates: &[Views<'_>], call: &Call<'_>) -> Option<Result<Vec<f64>>> {
-        let values = foreign::call(&self.label, || {
-            self.metric.evaluate_many(candidates, call).transpose()
-        });
-        Some(values.transpose()?.map_err(|error| self.explain(error)))
-    }
-
-    fn unit_values(&self, views: &Views<'_>, call: &Call<'_>) -> Option<Result<Vec<(usize, f64)>>> {
-        let values = foreign::call(&self.label, || {
-            self.metric.unit_values(views, call).transpose()
-        });
-        Some(values.transpose()?.map_err(|error| self.explain(error)))
-    }
-
-    fn details(&self, views: &Views<'_>) -> Option<Result<Details>> {
-        let details = foreign::call(&self.label, || self.metric.details(views).transpose());
-        Some(details.transpose()?.map_err(|error| self.explain(error)))
-    }
-
-    fn config(&self) -> serde_json::Value {
-        self.metric.config()
-    }
-}
-
-impl MetricOn<'_> {
-    fn explain(&self, error: Error) -> Error {
-        error.context(format!("{} on {}", self.label, self.place))
     }
 }
 

@@ -3,7 +3,8 @@
 use metricopt_sdk::{DynMetric, Kind, Result, Split};
 
 use super::bootstrap::{self, Boxes, Queries, Units, images_of};
-use super::observe::{MetricOn, Observer};
+use super::metric_on::MetricOn;
+use super::observe::Observer;
 use super::threshold;
 
 /// Models on the test split, which nothing selects on.

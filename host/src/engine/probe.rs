@@ -6,9 +6,9 @@
 use metricopt_sdk::{Batch, Part, Result, Rows, Split};
 use serde::Serialize;
 
+use super::amounts::{Passes, Work};
 use super::baselines::usual_search;
 use super::config::EngineConfig;
-use super::cost::{Passes, Work};
 use super::observe::Observer;
 use super::predictions;
 use super::random::{normals, stream, stream_seed};
